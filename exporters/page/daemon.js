@@ -111,6 +111,28 @@ function updateNodes() {
 		e.title = count(n.domains, "domain", "domains");
 	});
 }
+/* What `mxwatchctl doctor` found; the document has the worst fifty. */
+function finding(f) {
+	var li = el("li", f.severity === "error" ? "crit" : f.severity === "warning" ? "warn" : "");
+	if (f.domain) link(li, "", str(f.domain), pin(str(f.domain))); else add(li, "strong", "", "This host");
+	words(li, " ");
+	add(li, "span", "tag " + (f.severity === "error" ? "crit" : f.severity === "warning" ? "warn" : "quiet"), str(f.severity) + ", " + str(f.check));
+	words(li, " " + str(f.text));
+	if (f.remedy) add(li, "span", "soft", " " + str(f.remedy));
+	return li;
+}
+function updateDoctor() {
+	var d = status.doctor || {}, found = objects(d.findings), all = num(d.errors) + num(d.warnings) + num(d.infos), key = JSON.stringify(d), e = $("doctor-text");
+	if (e.dataset.key === key) return;
+	e.dataset.key = key;
+	set($("doctor-title"), "Doctor: " + count(num(d.errors), "error", "errors") + ", " + count(num(d.warnings), "warning", "warnings"));
+	e.replaceChildren();
+	if (d.checked) { words(e, "All was checked "); time(e, d.checked); words(e, d.running === true ? "; it is being checked again. " : ". "); }
+	else words(e, d.running === true ? "All is being checked for the first time. " : "Nothing was checked yet. ");
+	sentence(e, "`mxwatchctl doctor --now` checks while you wait.");
+	fill($("doctor-list"), found.map(finding));
+	if (all > found.length) add($("doctor-list"), "li", "soft", "and " + group(all - found.length) + " more");
+}
 function heap(to, h, what) {
 	var li = add(to, "li");
 	add(li, "strong", "", group((h || {}).messages));

@@ -82,7 +82,7 @@ function render(byHand) {
 	updateNodes();
 	updateTrouble();
 	if (at.view === "outages") updateOutages();
-	if (at.view === "daemon") updateDaemon();
+	if (at.view === "daemon") { updateDaemon(); updateDoctor(); }
 	if (at.view === "domains") {
 		if (detail) renderDetail();
 		renderTable(!byHand);

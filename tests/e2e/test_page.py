@@ -231,6 +231,35 @@ def test_a_server_that_stumbled(chrome):
         assert chrome.errors() == []
 
 
+def test_what_the_doctor_found(chrome):
+    """Worst first as the document has it, each with its remedy, and how many there are."""
+    s = document(3)
+    found = [{"domain": "domain0001.example.org", "check": "mx", "severity": "error",
+              "text": "mx2.example.net is not among its MX records.",
+              "remedy": "Add: domain0001.example.org. MX 20 mx2.example.net.", "checked": s["time"]},
+             {"domain": "", "check": "ptr", "severity": "warning", "text": HOSTILE, "remedy": "",
+              "checked": s["time"]}]
+    s["doctor"] = {"running": False, "checked": s["time"] - 3600, "errors": 1, "warnings": 1,
+                   "infos": 52, "findings": found}
+    with Api(s) as api:
+        chrome.emulate(1400, 900)
+        chrome.go(api.url + "#view=daemon")
+        chrome.wait_text("#doctor-title", "Doctor: 1\u00a0error, 1\u00a0warning")
+        assert "All was checked" in chrome.text("#doctor-text")
+        assert "mxwatchctl doctor --now" in chrome.text("#doctor-text")
+        lines = chrome.run("return [...document.querySelectorAll('#doctor-list li')]"
+                           ".map(e => [e.className, e.innerText])")
+        assert [c for c, _ in lines] == ["crit", "warn", "soft"]
+        assert lines[0][1].startswith("domain0001.example.org error, mx mx2.example.net is not")
+        assert "MX 20 mx2.example.net." in lines[0][1]
+        assert lines[1][1].startswith("This host warning, ptr ") and HOSTILE in lines[1][1]
+        assert lines[2][1] == "and 52 more"
+        shot(chrome, "doctor")
+        chrome.run("document.querySelector('#doctor-list a').click()")
+        wait_for(lambda: chrome.run("return location.hash") == "#domain=domain0001.example.org", 5)
+        assert chrome.errors() == []
+
+
 def test_a_cluster(chrome):
     """The nodes, whose a domain is, what each of them sees, and what is wrong."""
     s = document(3)
