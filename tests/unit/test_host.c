@@ -42,6 +42,13 @@ keys(void **state)
 	assert_string_not_equal(ka, host_key(&d, NULL, kb));
 	assert_int_equal(addr_parse(&source, "198.51.100.7", 0, ':'), 0);
 	assert_string_not_equal(ka, host_key(&a, &source, kb));
+	/* What leads nowhere has nothing in common. */
+	a.naddrs = b.naddrs = 0;
+	(void)strlcpy(a.label, "a.test", sizeof(a.label));
+	(void)strlcpy(b.label, "b.test", sizeof(b.label));
+	assert_string_not_equal(host_key(&a, NULL, ka), host_key(&b, NULL, kb));
+	(void)strlcpy(b.label, "a.test", sizeof(b.label));
+	assert_string_equal(ka, host_key(&b, NULL, kb));
 }
 
 static void

@@ -32,6 +32,10 @@ host_key(const struct route_host *h, const struct net_addr *source, char *dst)
 		strlcat(dst, " ", HOST_KEY_MAX);
 		strlcat(dst, text[i], HOST_KEY_MAX);
 	}
+	if (n == 0) {
+		strlcat(dst, " ", HOST_KEY_MAX);
+		strlcat(dst, h->label, HOST_KEY_MAX);
+	}
 	return dst;
 }
 

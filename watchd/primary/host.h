@@ -115,7 +115,8 @@ struct host {
 	int64_t taken_ns; /* last time a message was taken; 0: never */
 };
 
-/* The key of an address set: sorted, with ports, and our source address.
+/* The key of an address set: sorted, with ports, and our source address. A host
+ * without addresses shares nothing with another one: its key has its label.
  * `dst` holds HOST_KEY_MAX. */
 char *
 host_key(const struct route_host *, const struct net_addr *source, char *dst);
