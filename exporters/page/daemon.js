@@ -158,7 +158,7 @@ function updateDaemon() {
 	if (gone.length > 50) add(ul, "li", "soft", "and " + group(gone.length - 50) + " more");
 	ul = $("receivers-list");
 	ul.replaceChildren();
-	if (objects(status.receivers).length === 0) add(ul, "li", "soft", "Nobody is told of alerts: receivers of alerts { } in mxwatchd.conf(5).");
+	if (objects(status.receivers).length === 0) add(ul, "li", "soft", "Nobody is told of alerts: there is no section receiver, see mxwatchd.conf(5).");
 	objects(status.receivers).forEach(function (r) {
 		var li = add(ul, "li", r.error ? "crit" : "");
 		add(li, "strong", "", str(r.receiver));
