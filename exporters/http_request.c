@@ -522,7 +522,7 @@ is_meant(struct http *h, struct MHD_Connection *c, const char *version,
 		    "one Host is needed, with a name or an address\n");
 	else if (v == HTTP_HOST_UNKNOWN)
 		answer_text(a, MHD_HTTP_MISDIRECTED_REQUEST,
-		    "this is no name of this server; web { hosts } in "
+		    "this is not a name of this server; web { hosts } in "
 		    "mxwatchd.conf(5) has those that are\n");
 	return v == HTTP_HOST_OURS;
 }

@@ -119,7 +119,8 @@ range_parse(const char *text, unsigned units, struct check_range *r,
 	}
 	colon = strchr(s, ':');
 	if (strlen(s) >= sizeof(end) || *s == '\0' || strcmp(s, ":") == 0)
-		return mx_fail(eb, MX_ESYNTAX, "\"%.80s\" is no range", text);
+		return mx_fail(eb, MX_ESYNTAX, "\"%.80s\" is not a range",
+		    text);
 	(void)strlcpy(end, colon != NULL ? colon + 1 : s, sizeof(end));
 	if (colon != NULL)
 		(void)strlcpy(start, s, (size_t)(colon - s) + 1);
@@ -128,13 +129,13 @@ range_parse(const char *text, unsigned units, struct check_range *r,
 	else if (start[0] != '\0' &&
 	    !parse_number(start, units, &got.start, &pct_start))
 		return mx_fail(eb, MX_ESYNTAX,
-		    "\"%.80s\" is no range: what is \"%s\"?", text, start);
+		    "\"%.80s\" is not a range: what is \"%s\"?", text, start);
 	if (end[0] != '\0' && !parse_number(end, units, &got.end, &pct_end))
 		return mx_fail(eb, MX_ESYNTAX,
-		    "\"%.80s\" is no range: what is \"%s\"?", text, end);
+		    "\"%.80s\" is not a range: what is \"%s\"?", text, end);
 	if (got.start > got.end)
 		return mx_fail(eb, MX_ESYNTAX,
-		    "\"%.80s\" is no range: it ends before it starts", text);
+		    "\"%.80s\" is not a range: it ends before it starts", text);
 	if (!same_unit(&got, pct_start, pct_end))
 		return mx_fail(eb, MX_ESYNTAX,
 		    "\"%.80s\" mixes percentages with absolute numbers", text);

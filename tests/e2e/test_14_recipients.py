@@ -98,7 +98,7 @@ def test_a_file_that_is_being_written_turns_nobody_away(good):
 
 BROKEN = {
     "no value": (MANY + ["x@a.test\nnew@a.test OK\n"], 'line=1001 error="no value'),
-    "no address": (MANY + ["x@-a-.test OK\n"], 'line=1001 error="the key is no address'),
+    "no address": (MANY + ["x@-a-.test OK\n"], 'line=1001 error="the key is not an address'),
     "NUL": (MANY + ["x\0@a.test OK\n"], 'line=1001 error="NUL in the key'),
     "blank first": ([" x@a.test OK\n"], 'line=1 error="the first entry begins with a blank'),
     "truncated": ([], "there is no recipient in it"),

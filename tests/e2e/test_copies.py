@@ -135,7 +135,7 @@ def test_what_is_no_copy(down):
         assert r.returncode in (1, 2) and said in r.stderr, r.stderr
     refused(lambda e: e.update(sender="no address"), "is no sender")
     refused(lambda e: e["recipients"][0].update(address="x@stranger.test"), "RCPT would be answered")
-    refused(lambda e: e["recipients"][0].update(address="x"), "is no recipient")
+    refused(lambda e: e["recipients"][0].update(address="x"), "is not a recipient address")
     refused(lambda e: e["recipients"][0].update(state="delivered"), "no recipient waits")
     refused(lambda e: e.update(body="damaged"), "is damaged")
     assert d.ctl_run("import", beside).returncode == 1

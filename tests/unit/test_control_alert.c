@@ -204,9 +204,9 @@ static const struct {
 	{ "one that there is not", SILENCE "\"remove\":\"8\"}", "unsilence 8",
 	    { "\"rc\":1", "there is no silence 8" } },
 	{ "the zeroth", SILENCE "\"remove\":\"0\"}", "",
-	    { "\"rc\":2", "\\\"0\\\" is no id of a silence" } },
+	    { "\"rc\":2", "\\\"0\\\" is not the id of a silence" } },
 	{ "no id", SILENCE "\"remove\":\"7x\"}", "",
-	    { "\"rc\":2", "\\\"7x\\\" is no id of a silence" } },
+	    { "\"rc\":2", "\\\"7x\\\" is not the id of a silence" } },
 	{ "extend for ten years",
 	    "{\"verb\":\"extend\",\"domain\":\"example.org\","
 	    "\"add\":\"+3650d\"}",

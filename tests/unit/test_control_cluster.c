@@ -221,7 +221,7 @@ assert_nobodys(void)
 	    "\"owner\":\"\",\"ours\":false");
 	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"why\",\"domain\":\"hold.example\"}"),
-	    "It is no node's just now: its mail waits until one takes it.");
+	    "No node has it just now: its mail waits until one takes it.");
 	assert_has(buf_str(&p.got), "\"owner\":\"\",\"ours\":false");
 	assert_null(strstr(buf_str(&p.got), "is delivered by node"));
 	peer_close(&p);

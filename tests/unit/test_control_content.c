@@ -180,7 +180,7 @@ static const struct {
 	{ REQUEST "{\"envelope\":{\"sender\":\"x y\"}}\n", "is no sender" },
 	{ REQUEST "{\"envelope\":{}}\n", "is no sender" },
 	{ REQUEST ENVELOPE "{\"recipients\":[{\"address\":\"x\"}]}\n",
-	    "is no recipient" },
+	    "is not a recipient address" },
 	{ REQUEST ENVELOPE
 	    "{\"recipients\":[{\"address\":\"x@example.org\"}]}\n",
 	    "RCPT would be answered 550 5.1.1" },

@@ -65,7 +65,7 @@ static const struct {
 	{ "\"older\":\"soon\"", "\\\"soon\\\" is no age" },
 	{ "\"younger\":\"0\"", "\\\"0\\\" is no age" },
 	{ "\"larger\":\"big\"", "\\\"big\\\" is no size" },
-	{ "\"client\":\"example.org\"", "is no address and no prefix" },
+	{ "\"client\":\"example.org\"", "is neither an address nor a prefix" },
 	{ "\"state\":\"held,queued\"", "\\\"queued\\\" is no state" },
 	{ "\"state\":\"\"", "is no state" },
 	{ "\"sort\":\"colour\"", "nothing to sort by: age, size" },

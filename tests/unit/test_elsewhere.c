@@ -222,7 +222,7 @@ static const struct {
 	{ "{\"domains\": [{\"name\": tru}]}",
 	    "/from/x:1: a domain: what is neither a string nor a number stands "
 	    "there" },
-	{ "{\"domains\": {}}", "/from/x:1: domains: they are no array" },
+	{ "{\"domains\": {}}", "/from/x:1: domains: they are not an array" },
 	{ "{}", "/from/x:1: the name of an option is missing" },
 	{ "{", "/from/x:1: the text ends within" },
 };

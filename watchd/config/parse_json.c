@@ -412,7 +412,7 @@ read_name(struct json_parser *p, struct json_domain *d)
 	char q[CONF_QUOTE_MAX];
 
 	if (p->kind != JSON_STRING)
-		return fail(p, d->label, "its name is no string");
+		return fail(p, d->label, "its name is not a string");
 	if (d->named)
 		return fail(p, d->label, "it has two names");
 	d->named = true;
@@ -471,7 +471,7 @@ read_domains(struct json_parser *p)
 	const char *label = "domains: ";
 	bool ok = true;
 
-	if (!take(p, '[', label, "they are no array"))
+	if (!take(p, '[', label, "they are not an array"))
 		return false;
 	if (at_punct(p, ']')) {
 		next(p);
@@ -489,7 +489,7 @@ read_all(struct json_parser *p)
 	char key[CONF_VALUE_MAX + 1], q[CONF_QUOTE_MAX];
 	bool ok = true;
 
-	if (!take(p, '{', "", "it is no object with \"domains\"") ||
+	if (!take(p, '{', "", "it is not an object with \"domains\"") ||
 	    !read_key(p, "", key, sizeof(key)))
 		return;
 	if (strcmp(key, "domains") != 0) {

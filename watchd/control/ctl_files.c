@@ -341,7 +341,7 @@ say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 	if (text == NULL)
 		goto out;
 	if (!cJSON_IsObject(envelope))
-		(void)mx_fail(eb, MX_ESYNTAX, "%s: is no envelope", beside);
+		(void)mx_fail(eb, MX_ESYNTAX, "%s: is not an envelope", beside);
 	else if (strcmp(json_get_text(envelope, "body"), "damaged") == 0)
 		(void)mx_fail(eb, MX_ESYNTAX,
 		    "%s: the message is damaged, as %s says", file, beside);

@@ -26,7 +26,8 @@ read_age(struct call *c, uint64_t field, const char *key, int64_t *ms)
 		return true;
 	if (text_duration(s, &ago) != 0 || ago <= 0) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is no age; write a number with a unit, such as "
+		    "\"%.60s\" is not an age; write a number with a unit, such "
+		    "as "
 		    "2d",
 		    s);
 		return false;
@@ -43,7 +44,7 @@ read_size(struct call *c, uint64_t field, const char *key, uint64_t *size)
 	if (s == NULL || (text_size(s, size) == 0 && *size > 0))
 		return true;
 	call_fail(c, CONTROL_REFUSED,
-	    "\"%.60s\" is no size; write a number of bytes, or one with a "
+	    "\"%.60s\" is not a size; write a number of bytes, or one with a "
 	    "unit, such as 1M",
 	    s);
 	return false;
@@ -56,7 +57,7 @@ read_client(struct call *c, const char **client)
 
 	if (s != NULL && !prefix_is_valid(s)) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is no address and no prefix, such as "
+		    "\"%.60s\" is neither an address nor a prefix, such as "
 		    "192.0.2.0/24",
 		    s);
 		return false;
@@ -82,7 +83,7 @@ read_states(struct call *c, unsigned *states)
 		}
 		if (i == MSG_VAULT) {
 			call_fail(c, CONTROL_REFUSED,
-			    "\"%.*s\" is no state: deferred, active, held",
+			    "\"%.*s\" is not a state: deferred, active, held",
 			    n < 60 ? (int)n : 60, s);
 			return false;
 		}

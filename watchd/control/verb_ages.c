@@ -202,8 +202,8 @@ verb_ages(struct call *c)
 	if ((c->fields & FIELD_LIMIT) != 0 &&
 	    text_int(limit, 1, AGES_ROWS, &n) != 0) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is no limit; write a number from 1 to %u", limit,
-		    AGES_ROWS);
+		    "\"%.60s\" is not a limit; write a number from 1 to %u",
+		    limit, AGES_ROWS);
 		return;
 	}
 	w = mem_alloc(sizeof(*w));

@@ -214,8 +214,8 @@ silence_remove(struct call *c)
 	int rc;
 
 	if (text_int(text, 1, INT64_MAX, &id) != 0) {
-		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no id of a silence",
-		    text);
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is not the id of a silence", text);
 		return;
 	}
 	rc = ops->unsilence(ops->arg, (uint64_t)id);

@@ -86,7 +86,7 @@ take_envelope(struct call *c, const cJSON *e)
 		(smtp_mailbox_parse(sender, strlen(sender), &path) != 0 ||
 		    (path.utf8 && !w->utf8)))) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.100s\" is no sender of a message", sender);
+		    "\"%.100s\" is not a sender address", sender);
 		return;
 	}
 	w->sender = mem_strdup(path.mailbox);
@@ -112,8 +112,8 @@ take_rcpt(struct call *c, const cJSON *o)
 	}
 	if (smtp_mailbox_parse(address, strlen(address), &path) != 0 ||
 	    path.literal || (path.utf8 && !w->utf8)) {
-		call_fail(c, CONTROL_REFUSED, "\"%.100s\" is no recipient",
-		    address);
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.100s\" is not a recipient address", address);
 		return false;
 	}
 	call_ops(c)->rcpt(call_ops(c)->arg, path.mailbox, reply, sizeof(reply),

@@ -156,7 +156,8 @@ verb_outages(struct call *c)
 	if ((c->fields & FIELD_SUBJECT) != 0)
 		take_subject(c, w);
 	if ((c->fields & FIELD_OUTAGE) != 0 && take_id(c, w) != 0) {
-		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no id of an outage",
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is not the id of an outage",
 		    json_get_text(c->request, "outage"));
 		return;
 	}

@@ -281,8 +281,8 @@ list_order(struct call *c, struct listing *l)
 	if ((c->fields & FIELD_LIMIT) != 0 &&
 	    text_int(limit, 1, RANKING_LIMIT_MAX, &n) != 0) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is no limit; write a number from 1 to %u", limit,
-		    RANKING_LIMIT_MAX);
+		    "\"%.60s\" is not a limit; write a number from 1 to %u",
+		    limit, RANKING_LIMIT_MAX);
 		return false;
 	}
 	l->limit = (unsigned)n;

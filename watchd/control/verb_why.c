@@ -60,7 +60,7 @@ say_owner(const struct call *c, cJSON *list, const char *domain)
 			    node[i].name);
 	if (owner == 0)
 		json_say(list,
-		    "It is no node's just now: its mail waits until one takes "
+		    "No node has it just now: its mail waits until one takes "
 		    "it.");
 }
 

@@ -59,7 +59,7 @@ check_domain(struct call *c, const char *s, size_t len)
 	if (text_domain(s, len, c->domain) == 0)
 		return 0;
 	c->domain[0] = '\0';
-	call_fail(c, CONTROL_REFUSED, "\"%.100s\" is no domain name", s);
+	call_fail(c, CONTROL_REFUSED, "\"%.100s\" is not a domain name", s);
 	return -MX_ESYNTAX;
 }
 
@@ -70,7 +70,8 @@ check_address(struct call *c, const char *s)
 
 	c->address = s;
 	if (at == NULL || at == s || strlen(s) > 320) {
-		call_fail(c, CONTROL_REFUSED, "\"%.100s\" is no address", s);
+		call_fail(c, CONTROL_REFUSED, "\"%.100s\" is not an address",
+		    s);
 		return -MX_ESYNTAX;
 	}
 	return check_domain(c, at + 1, strlen(at + 1));
@@ -90,7 +91,8 @@ check_values(struct call *c)
 	if ((c->fields & FIELD_ID) != 0) {
 		s = json_get_text(c->request, "id");
 		if (text_id_parse(s, &c->msg, &part) != 0) {
-			call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no id", s);
+			call_fail(c, CONTROL_REFUSED, "\"%.60s\" is not an id",
+			    s);
 			return -MX_ESYNTAX;
 		}
 		c->all_parts = !part;

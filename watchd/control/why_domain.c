@@ -105,7 +105,7 @@ say_learned(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	else
 		json_say(list,
 		    "Of its recipients %ju are known and %ju were refused by "
-		    "its primary, which is no catch-all by a test %s ago; "
+		    "its primary, which is not a catch-all by a test %s ago; "
 		    "`mxwatchctl recipients %s` lists them.",
 		    (uintmax_t)d->learned[0], (uintmax_t)d->learned[1],
 		    why_ago(d->tested_ms, now_ms, tested, sizeof(tested)),
@@ -302,7 +302,8 @@ say_finding(cJSON *list, const struct snap_primary *p, int64_t now_ms)
 	char since[32];
 
 	json_say(list,
-	    "%s refuses the probe's %s for %s: %s. That is no outage; `probe { "
+	    "%s refuses the probe's %s for %s: %s. That is not an outage; "
+	    "`probe { "
 	    "rcpt, sender }` is what to change.",
 	    p->label, p->finding_about != NULL ? p->finding_about : "mailbox",
 	    why_ago(p->finding_since * 1000, now_ms, since, sizeof(since)),

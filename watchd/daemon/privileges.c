@@ -148,7 +148,8 @@ give_log(const char *path, const struct passwd *pw, struct mx_errbuf *eb)
 	if (fd >= 0)
 		close(fd);
 	return mx_fail(eb, MX_ESYS, "%s",
-	    err == EMLINK    ? "it is no file, or one with more than one name" :
+	    err == EMLINK ?
+		"it is not a regular file, or has more than one name" :
 		err == ELOOP ? "it is a link" :
 			       strerror(err));
 }

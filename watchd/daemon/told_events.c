@@ -31,8 +31,9 @@ event_text(const struct notice *n, char *dst, size_t size)
 		    health_state_name((enum health_state)n->b), sep, n->text);
 		break;
 	case NOTICE_PRIMARY:
+		/* The text of one that is up is its answer to EHLO. */
 		(void)snprintf(dst, size, "%s%s%s", n->a != 0 ? "up" : "down",
-		    sep, n->text);
+		    n->a != 0 ? "" : sep, n->a != 0 ? "" : n->text);
 		break;
 	case NOTICE_FLUSH_BEGIN:
 	case NOTICE_FLUSH_END:

@@ -133,7 +133,7 @@ trusted_folder(const char *path, uid_t uid, const char **name,
 
 	*name = slash != NULL ? slash + 1 : path;
 	if (**name == '\0' || strlen(path) >= sizeof(w.rest))
-		return mx_fail(eb, MX_ESYS, "it is no name of a file");
+		return mx_fail(eb, MX_ESYS, "it is not the name of a file");
 	memcpy(w.rest, path, (size_t)(*name - path));
 	w.fd = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w.fd < 0)

@@ -69,7 +69,7 @@ doctor_helo(struct doctor_run *r)
 		return;
 	}
 	f = doctor_say(r, DOCTOR_helo, DOCTOR_ERROR,
-	    "EHLO says %s, which is no fully qualified name: many servers "
+	    "EHLO says %s, which is not a fully qualified name: many servers "
 	    "refuse mail from a host that says so",
 	    host);
 	doctor_remedy(f, "hostname = \"%s.example.net\", with your domain.",

@@ -152,11 +152,11 @@ take_line(struct sts_policy *p, enum key key, const struct sts_line *l)
 		    "its mode is none of enforce, testing and none";
 	case KEY_MAX_AGE:
 		return set_max_age(p, s, n) ? NULL :
-					      "its max_age is no number of "
+					      "its max_age is not a number of "
 					      "seconds up to 31557600";
 	case KEY_MX:
 		return add_mx(p, s, n) ? NULL :
-					 "one of its mx is no host name, or "
+					 "one of its mx is not a host name, or "
 					 "there are more than 64";
 	case KEYS:
 		break;

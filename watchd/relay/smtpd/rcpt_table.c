@@ -166,7 +166,7 @@ explain(const struct line *l)
 		       "recipient is wanted";
 	return l->value_len == 0 ?
 	    "no value behind the key: a line \"ADDRESS OK\" is wanted" :
-	    "the key is no address";
+	    "the key is not an address";
 }
 
 /* Lower-case local part, '@', canonical domain. Returns the length, or 0 when

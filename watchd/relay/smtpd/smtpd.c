@@ -600,7 +600,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
 
 	if (m->policy == NULL ||
 	    smtp_mailbox_parse(mailbox, strlen(mailbox), &path) < 0) {
-		strlcpy(dst, "553 5.1.3 that is no mail address", size);
+		strlcpy(dst, "553 5.1.3 that is not a mail address", size);
 		return;
 	}
 	policy_rcpt(m->policy, &m->ops, &nobody, &path, &v);
