@@ -67,10 +67,10 @@ def test_each_recipient_has_his_lines_and_the_message_one_end(world):
     accepted = of(d, i, event="accepted")
     assert [x["to"] for x in accepted] == ["good@a.test", "busy@a.test", "bad@a.test"]
     for x in accepted:
-        has(x, nrcpts="3", client="127.0.0.1", module="smtpd", **told(b"three"))
+        has(x, nrcpts="3", client="127.0.0.1", **{"@module": "smtpd"}, **told(b"three"))
     for x in got:
         has(x, domain="a.test", nexthop="127.0.0.1:%d" % world.pf.port, phase="eod",
-            module="deliver", **told(b"three"))
+            **{"@module": "deliver"}, **told(b"three"))
         assert not {"orig_to", "host"} & set(x)
     assert "busy@a.test" in next(x["reply"] for x in got if x["to"] == "busy@a.test")
     # The one that waits is tried again alone; nobody else has a line twice.
@@ -87,7 +87,7 @@ def test_each_recipient_has_his_lines_and_the_message_one_end(world):
     # What the sender was told is a message of ours, with lines of its own.
     report = logfmt.lines(d.log(), event="accepted", reports=i)
     assert len(report) == 1
-    has(report[0], **{"from": "", "to": "s@sender.test", "action": "failed", "module": "bounce"})
+    has(report[0], **{"from": "", "to": "s@sender.test", "action": "failed", "@module": "bounce"})
     assert report[0]["id"] != i
 
 
@@ -157,7 +157,7 @@ def test_nothing_is_said_twice(world):
     before = len(logfmt.lines(d.log(), event="connect_failed"))
     d.wait_log(r"domain=sender\.test host=127.0.0.1:9 .*event=connect_failed")
     got = logfmt.lines(d.log(), event="connect_failed")
-    assert {x["module"] for x in got} == {"deliver"} and len(got) >= max(before, 1)
+    assert {x["@module"] for x in got} == {"deliver"} and len(got) >= max(before, 1)
     lines = [x.split(" ", 1)[1] for x in d.log().splitlines()
              if "event=attempt" in x or "event=end" in x or "event=accepted" in x]
     assert len(lines) == len(set(lines))
@@ -190,6 +190,7 @@ def test_grok_reads_them_all(world, event, tmp_path):
             names = ["delay_" + x for x in ("receive", "wait", "connect", "send")]
             want.update(zip(names, want.pop("delays").split("/")))
         assert found.pop("time") and want.pop("event") == event
+        found = {"@" + k if k in ("level", "module") else k: v for k, v in found.items()}
         assert {k: logfmt.value(v) for k, v in found.items()} == want
 
 

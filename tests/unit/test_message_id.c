@@ -57,6 +57,17 @@ test_cases(void **state)
 }
 
 static void
+test_nothing_is_read_of_nothing(void **state)
+{
+	struct message_id m;
+
+	(void)state;
+	message_id_init(&m);
+	message_id_feed(&m, NULL, 0);
+	assert_string_equal(m.text, "");
+}
+
+static void
 test_a_long_one_is_cut(void **state)
 {
 	char text[1000] = "Message-ID: <";
@@ -76,6 +87,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_nothing_is_read_of_nothing),
 		cmocka_unit_test(test_a_long_one_is_cut),
 	};
 

@@ -444,7 +444,7 @@ on_breaker(void *arg, const char *domain, bool closed, bool tell,
 		    "domain=%s problem=\"the primary refuses what it should "
 		    "take\" reply=%s effect=\"its mail is held\" told=%s",
 		    domain, log_reply(reply),
-		    tell ? "now" : "before, or of another domain");
+		    tell ? "now" : log_q("before, or of another domain"));
 	watch_closed(d->watch, domain, closed ? reply : NULL, loop_now(d->loop),
 	    clock_wall());
 }

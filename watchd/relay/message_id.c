@@ -100,8 +100,11 @@ feed(struct message_id *m, char c)
 void
 message_id_feed(struct message_id *m, const char *data, size_t len)
 {
-	const char *end = data + len, *p;
+	const char *end, *p;
 
+	if (len == 0) /* data may be NULL */
+		return;
+	end = data + len;
 	for (p = data; p < end && m->state != MESSAGE_ID_OVER; p++) {
 		if (m->state != MESSAGE_ID_SKIP) {
 			feed(m, *p);

@@ -27,11 +27,11 @@ def value(s):
 
 
 def parse(line):
-    """{"level": ..., "module": ..., key: value ...}; Broken: it is not by the rule."""
+    """{"@level": ..., "@module": ..., key: value ...}; Broken: it is not by the rule."""
     m = HEAD.match(line)
     if not m:
         raise Broken("no level and module: " + line)
-    out, at = {"level": m["level"], "module": m["module"]}, m.end()
+    out, at = {"@level": m["level"], "@module": m["module"]}, m.end()
     while at < len(line):
         f = FIELD.match(line, at)
         if not f:
