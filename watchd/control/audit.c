@@ -12,7 +12,7 @@
 #include "control/happened.h"
 #include "control/select.h"
 
-#define ARGUMENTS_MAX 8192 /* what is longer is cut, value by value before */
+#define ARGUMENTS_MAX 8192 /* a longer line is cut; values are cut before */
 
 bool
 audit_is_due(const struct call *c)
@@ -24,7 +24,7 @@ audit_is_due(const struct call *c)
 	if ((control_verbs[c->verb].fields & FIELD_ACTS) == 0 ||
 	    (c->fields & FIELD_DRY_RUN) != 0)
 		return false;
-	/* without arguments these show what there is */
+	/* without arguments these only list */
 	if (c->verb == VERB_silence)
 		return (c->fields & (FIELD_MATCH | FIELD_REMOVE)) != 0;
 	if (c->verb == VERB_maintenance)
@@ -40,7 +40,7 @@ audit_about(struct call *c, const char *target)
 	(void)strlcpy(c->target, target, sizeof(c->target));
 }
 
-/* " key=value"; what does not fit is left out. */
+/* Adds " key=value"; omitted if too long. */
 static void
 add(struct buf *text, const char *key, const cJSON *item)
 {
@@ -55,7 +55,7 @@ add(struct buf *text, const char *key, const cJSON *item)
 		(void)!buf_addf(text, " %s=1", key);
 }
 
-/* All that was asked for but what is said elsewhere in the line. */
+/* Adds the arguments that the line does not have elsewhere. */
 static void
 add_arguments(struct buf *text, const struct call *c)
 {
@@ -149,8 +149,8 @@ audit_done(struct call *c, int rc, const cJSON *done)
 	buf_fini(&outcome);
 }
 
-/* What was begun goes on, and how it ends is in the lines of the queue; but of a
- * message that was not brought to its end there is nothing. */
+/* The verb goes on, and the queue logs its results; but an import that was not
+ * completed leaves nothing (rc 1). */
 void
 audit_left(struct call *c)
 {

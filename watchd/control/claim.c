@@ -44,7 +44,7 @@ claim_denied(const struct call *c, const char *domain)
 	    !claim_of(c, domain, claim_us(c));
 }
 
-/* Only where there is an owner to be shown: else it is no cluster's. */
+/* A domain without "owner" is not shared by a cluster. */
 void
 claim_none(cJSON *domain)
 {
@@ -72,7 +72,8 @@ claim_is_stub(const struct gather_source *s)
 	    s->len == strlen(s->key) + strlen(STUB_HEAD) + strlen(STUB_TAIL);
 }
 
-/* A stub is less than any claim, and of two claims that counts which we believe. */
+/* A stub counts less than any claim; of two claims the one of the owner as this
+ * node knows it counts. */
 static unsigned
 worth(const struct gather *g, const struct gather_source *s)
 {
@@ -113,7 +114,7 @@ is_lost(const struct gather *g, const char *domain)
 	return false;
 }
 
-/* The document's head has the snapshot that it is shown from. */
+/* The snapshot is that of the document's head. */
 size_t
 claim_none_sent(struct gather_source *s)
 {

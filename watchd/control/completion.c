@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * completion: the program that the build runs to make the scripts for shells:
+ * completion: a program that the build runs to make the completion scripts:
  * `completion bash`, `completion zsh`. */
 #include <stdio.h>
 #include <string.h>

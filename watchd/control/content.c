@@ -50,7 +50,7 @@ content_ask(struct call *c, const struct content_reader *t,
 	r->content(r->self, t->id, t->at, CONTENT_PIECE, cb, call_ticket(c));
 }
 
-/* How much of it belongs to the header, with the empty line behind that. */
+/* The length of the header within the piece, its empty line included. */
 static size_t
 header_length(struct content_reader *t, const char *data, size_t len)
 {
@@ -94,7 +94,7 @@ content_take(struct call *c, struct content_reader *t, int rc, const char *data,
 
 	MX_ASSERT(len <= CONTENT_PIECE);
 	if (rc == 0 && len == 0 && t->at < of->size)
-		rc = -MX_ECORRUPT; /* it ends early */
+		rc = -MX_ECORRUPT; /* truncated */
 	t->rc = rc;
 	if (rc < 0) {
 		t->over = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * control: the socket, its clients, their lines. A client is bounded in
- * every direction: the length of its request, the time to send it, the time
- * to take the answer, and what is buffered for it (one step of a verb: the
- * next begins when the last has left). Loop thread. */
+ * control: the socket, its clients, their lines. A client is bounded in every
+ * direction: the length of its request, the time to send it, the time to take
+ * the answer, and the buffered output (one step of a verb: the next begins when
+ * all of it was sent). Loop thread. */
 #include "control/control.h"
 
 #include <sys/socket.h>
@@ -24,7 +24,7 @@
 #include "net/local_socket.h"
 
 #define ACCEPT_BATCH  16
-#define ACCEPT_REST   1000 /* ms without accepting when descriptors are out */
+#define ACCEPT_REST   1000 /* ms without accepting when descriptors run out */
 #define CALL_STALL_MS 600000 /* of a client that takes nothing: a pager */
 #define CALL_LINGER   1000
 
@@ -41,8 +41,8 @@ struct control {
 	char *path;
 };
 
-/* Every call of the process. Not in struct control: a callback of the relay
- * may come when the control socket is closed already. */
+/* All calls of the process. Not in struct control: a callback of the relay may
+ * come when the control socket is already closed. */
 static struct idmap calls;
 static uintptr_t last_id;
 
@@ -249,7 +249,7 @@ static void MX_PRINTF(4, 0) fail(struct call *c, enum control_rc rc,
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	json_text(o, "error", text);
-	if (missing && c->part) { /* it is elsewhere */
+	if (missing && c->part) { /* another node may have it */
 		json_bool(o, "missing", true);
 		c->audited = false;
 	}
@@ -300,7 +300,7 @@ on_pump(void *arg)
 		page_pump(c);
 		return;
 	}
-	if (conn_backlog(c->conn) > 0) { /* CONN_DRAINED brings us back */
+	if (conn_backlog(c->conn) > 0) { /* CONN_DRAINED calls again */
 		conn_timeout(c->conn, CALL_STALL_MS);
 		return;
 	}
@@ -330,7 +330,7 @@ call_input_wait(struct call *c, bool wait)
 	}
 }
 
-/* The lines behind a request, until the verb has them all. */
+/* Passes the input behind a request to the verb, until it takes no more. */
 static void
 call_feed(struct call *c, bool eof)
 {
@@ -363,8 +363,9 @@ call_feed(struct call *c, bool eof)
 		    c->input != NULL ? CONTROL_REQUEST_MS : 0);
 }
 
-/* Input is not looked at any more: who goes away is found out by writing, and
- * who only closes his half (a pipe into a socket tool) is answered. */
+/* Input is not read any more: a client that goes away is noticed when writing,
+ * and one that only shuts down its sending half (a pipe into a socket tool) is
+ * answered. */
 static void
 call_start(struct call *c, const char *line, size_t len)
 {
@@ -445,7 +446,7 @@ refuse(int fd)
 	static const char line[] =
 	    "{\"done\":true,\"rc\":1,\"error\":\"too many clients\"}\n";
 
-	/* a new socket has room for it */
+	/* a new socket has space for it */
 	(void)!send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
 }

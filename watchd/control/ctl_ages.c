@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_ages: `mxwatchctl ages`: a table of 80 columns, the sum of all first. Rows of
- * one domain at several nodes are added up. */
+ * ctl_ages: `mxwatchctl ages`: a table of 80 columns, with the total first.
+ * Rows of the same domain from several nodes are added up. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ row_add(cJSON *row, const cJSON *more)
 	}
 }
 
-/* Kept until the last line, when all are there. */
+/* Keeps the row until the last line, when all have come. */
 void
 format_ages(struct format *f, const cJSON *row)
 {

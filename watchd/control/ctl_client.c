@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_client: a blocking conversation over the control socket. The daemon
- * says something at least every few seconds while it works; a longer silence
- * means that it hangs, and is reported as that. */
+ * ctl_client: the client of the control socket. The daemon sends a line at
+ * least every few seconds while it works; a longer silence means that it hangs,
+ * and is reported as an error. */
 #include "control/ctl_client.h"
 
 #include <sys/socket.h>
@@ -18,11 +18,11 @@
 #include "config/config.h"
 #include "control/protocol.h"
 
-#define ANSWER_MAX (256u * 1024 * 1024) /* a line: the status of 10^5 domains */
+#define ANSWER_MAX (256u * 1024 * 1024) /* of a line: status of 10^5 domains */
 #define SILENCE_MS 120000
 
-/* `control = "PATH"` on a line of its own: it exists at the top level only,
- * so it can be read from a file that is broken elsewhere. */
+/* Finds `control = "PATH"` on a line of its own. It exists at the top level
+ * only, so it can be read from a file with errors elsewhere. */
 static char *
 scan_file(const char *file)
 {
@@ -53,7 +53,7 @@ char *
 ctl_socket_path(const char *file, struct mx_errbuf *note)
 {
 	struct conf_errors errs = { 0 };
-	/* Secrets are not for whom we are. */
+	/* Secrets may be unreadable for this user. */
 	struct config *conf = config_load_as(file, &conf_reads_nothing, &errs);
 	char *path;
 
@@ -96,8 +96,8 @@ dial(const char *path, struct mx_errbuf *eb)
 	return -1;
 }
 
-/* A daemon that is full answers without reading: a broken pipe is no reason
- * not to listen. */
+/* A daemon with too many clients answers without reading: after a broken pipe
+ * the answer is still read. */
 static void
 send_request(int fd, const cJSON *request)
 {
@@ -107,7 +107,7 @@ send_request(int fd, const cJSON *request)
 
 	MX_ASSERT(text != NULL);
 	len = strlen(text);
-	text[len++] = '\n'; /* in the place of the NUL */
+	text[len++] = '\n'; /* replaces the NUL */
 	while (done < len) {
 		n = send(fd, text + done, len - done, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
@@ -145,7 +145,8 @@ read_more(int fd, struct buf *in, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* Takes the whole lines out of `in`. 1: the last one was among them. */
+/* Consumes the complete lines of `in`. 1: the last line of the answer was among
+ * them. */
 static int
 take_lines(struct buf *in, size_t *seen, ctl_line_cb *cb, void *arg, int *rc,
     struct mx_errbuf *eb)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_cluster: see ctl_cluster.h. A table of 80 columns of the nodes, and below it
- * what is known of the engine, of domains and of mail that waits for either. */
+ * ctl_cluster: see ctl_cluster.h. A table of 80 columns of the nodes, followed
+ * by the state of the engine, of the domains and of mail that waits for
+ * either. */
 #include "control/ctl_cluster.h"
 
 #include "base/text.h"
@@ -95,7 +96,7 @@ format_nodes(struct format *f, const cJSON *n)
 	node_row(f, n, f->lines == 0);
 }
 
-/* Also when something is wrong. */
+/* Called also if rc is not 0: status has rc 1 when something is wrong. */
 void
 format_nodes_end(struct format *f, const cJSON *l)
 {

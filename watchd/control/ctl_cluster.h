@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC
- * ctl_cluster: what `mxwatchctl status` says of the nodes that share the queue; in
- * 80 columns, and nothing without a cluster. */
+ * ctl_cluster: the lines of `mxwatchctl status` about the nodes that share the
+ * queue, within 80 columns; none without a cluster. */
 #ifndef MX_CONTROL_CTL_CLUSTER_H
 #define MX_CONTROL_CTL_CLUSTER_H
 
 #include "control/ctl_format.h"
 
-/* The nodes, the engine and the mail beside it, of the document. */
+/* The document's nodes, engine, and mail outside the engine. */
 void format_cluster(struct format *, const cJSON *document);
-/* Nobody has its mail, or knows how much that is. */
+/* No node has the domain's mail, or knows its amount. */
 bool format_owner_is_none(const cJSON *domain);
-/* A line below the row of a domain whose mail another node has. */
+/* A line below the row of a domain that another node owns. */
 void format_owner_row(struct format *, const cJSON *domain);
-/* Whose its mail is, and what each node sees. */
+/* The domain's owner, and each node's view of the primary. */
 void format_owner_block(struct format *, const cJSON *domain);
 
 #endif

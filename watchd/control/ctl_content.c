@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_content: what is in a message, on its way to a file as it is, and to a terminal
- * without what would steer that. */
+ * ctl_content: the content of a message: unchanged to a file, without control
+ * characters to a terminal. */
 #include <string.h>
 
 #include "base/base64.h"
@@ -19,7 +19,7 @@ shown_line(struct format *f)
 	f->line_len = 0;
 }
 
-/* Line by line; one that does not fit is broken. */
+/* Writes line by line; a line that is longer than the buffer is broken. */
 static void
 to_terminal(struct format *f, const char *data, size_t len)
 {
@@ -34,7 +34,8 @@ to_terminal(struct format *f, const char *data, size_t len)
 	}
 }
 
-/* Parts of a message have one content, of which the first that comes is shown. */
+/* All parts of a message have the same content: only the first part's is
+ * shown. */
 void
 format_content(struct format *f, const cJSON *l)
 {

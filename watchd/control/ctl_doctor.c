@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_doctor: findings as text, below the host or domain that they are about: how
- * bad, of what, a sentence, what to do. Sentences are broken at blanks, for they
- * are longer than a line. */
+ * ctl_doctor: findings as text, grouped by the host or domain: severity, check,
+ * a sentence and the remedy. Sentences are wrapped at blanks, because they are
+ * longer than a line. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -12,7 +12,7 @@
 #define CHECK	 14
 #define INDENT	 (2 + SEVERITY + CHECK)
 
-/* Of text that is clean. A word that is longer than a line stays whole. */
+/* `s` is clean. A word that is longer than a line is not broken. */
 static void
 put_wrapped(FILE *out, const char *s)
 {
@@ -66,7 +66,7 @@ format_doctor(struct format *f, const cJSON *l)
 		fprintf(f->out, "%*s", INDENT, "");
 		put_text(f, "-> ", remedy);
 	}
-	fflush(f->out); /* it may last until the next one comes */
+	fflush(f->out); /* the next finding may take long */
 }
 
 void

@@ -87,7 +87,7 @@ message_begin(struct ctl_export *x, const char *id, const cJSON *envelope)
 		dir_open(x);
 	if (x->eb.text[0] != '\0')
 		return;
-	/* what becomes the name of a file is an id, whoever says it */
+	/* becomes a file name: only a valid id may */
 	if (text_id_parse(id, &number, &part) != 0) {
 		(void)mx_fail(&x->eb, MX_ESYNTAX, "the daemon names no id");
 		return;
@@ -154,7 +154,7 @@ message_end(struct ctl_export *x, const cJSON *body)
 {
 	int rc;
 
-	if (!cJSON_IsString(body)) { /* it left the queue in the middle */
+	if (!cJSON_IsString(body)) { /* it left the queue meanwhile */
 		message_drop(x);
 		return;
 	}
@@ -206,7 +206,7 @@ ctl_export_end(struct ctl_export *x)
 
 /* ---- import */
 
-/* False: nobody listens any more. */
+/* False: the daemon reads no more. */
 static bool
 say(int fd, cJSON *o)
 {
@@ -250,8 +250,8 @@ file_read(const char *path, struct mx_errbuf *eb)
 	return eb->text[0] == '\0' ? buf_take(&all) : NULL;
 }
 
-/* Whom it is still for: who was given up for good, only if that is why it was kept
- * (the vault). */
+/* Is the copy still for that recipient? Pending ones only; of a message of the
+ * vault, all that were not delivered. */
 static bool
 is_for(const cJSON *envelope, const cJSON *rcpt)
 {
@@ -276,7 +276,7 @@ say_envelope(int fd, const cJSON *envelope)
 	return say(fd, o);
 }
 
-/* How many; -1: nobody listens any more. */
+/* The number of recipients; -1: the daemon reads no more. */
 static int
 say_recipients(int fd, const cJSON *envelope)
 {
@@ -307,7 +307,7 @@ say_recipients(int fd, const cJSON *envelope)
 	return o == NULL || say(fd, o) ? n : -1;
 }
 
-/* Of a content that is there whole; 1: nobody listens any more. */
+/* Sends a content that is complete; 1: the daemon reads no more. */
 static int
 say_content(int fd, FILE *f)
 {
@@ -349,7 +349,7 @@ say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
 	else if (!say_envelope(fd, envelope) ||
 	    (n = say_recipients(fd, envelope)) < 0)
-		rc = 0; /* the daemon says why */
+		rc = 0; /* the daemon's answer has the reason */
 	else if (n == 0)
 		(void)mx_fail(eb, MX_ESYNTAX,
 		    "%s: no recipient waits for the message", beside);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * ctl_format: which answer looks how, and the small answers themselves. */
+ * ctl_format: chooses the format of each answer, and has the short ones. */
 #include "control/ctl_format.h"
 #include "control/ctl_table.h"
 
@@ -58,7 +58,7 @@ duration(double seconds, char *dst, size_t size)
 {
 	if (seconds < 0)
 		seconds = 0;
-	if (seconds > 1e10) /* not of this daemon */
+	if (seconds > 1e10) /* not from this daemon */
 		seconds = 1e10;
 	return text_duration_fmt((int64_t)seconds * 1000, dst, size);
 }
@@ -72,7 +72,7 @@ format_age(const struct format *f, const cJSON *o, const char *key, char *dst,
 	if (!cJSON_IsNumber(json_get(o, key)))
 		return "-";
 	duration((double)f->now - json_get_num(o, key), dst, size);
-	/* the larger unit says enough beyond a day, and fits its column */
+	/* beyond a day the larger unit is enough, and fits the column */
 	unit = strchr(dst, 'd');
 	if (unit != NULL)
 		unit[1] = '\0';
@@ -99,7 +99,7 @@ put_messages(struct format *f, double n)
 	fprintf(f->out, "%.0f message%s", n, n > 0.5 && n < 1.5 ? "" : "s");
 }
 
-/* On a terminal the progress of one flush stays on its line. */
+/* On a terminal the progress of a single flush overwrites its line. */
 static void
 flush_line(struct format *f, const cJSON *l)
 {
@@ -217,8 +217,8 @@ stats_line(struct format *f, const cJSON *l)
 
 #define WHY_COLUMNS 79
 
-/* A sentence, for a terminal: broken at blanks, the lines behind the first one
- * set in by two. A word that is longer than a line is left whole. */
+/* Writes a sentence for a terminal: wrapped at blanks, with further lines
+ * indented by two. A word that is longer than a line is not broken. */
 static void
 wrapped(FILE *out, const char *text)
 {
@@ -336,7 +336,7 @@ alert_line(struct format *f, const cJSON *l)
 	fprintf(f->out, "%s", text[0] != '\0' ? ", " : "");
 	format_cell(f->out, text, 0);
 	fprintf(f->out, "\n");
-	fflush(f->out); /* it is there to be watched */
+	fflush(f->out); /* watched by an operator */
 }
 
 static void
@@ -536,7 +536,8 @@ put_line(struct format *f, const cJSON *l)
 	f->lines++;
 }
 
-/* Progress that stays on its line, and what is in a message, are as they are. */
+/* Progress that overwrites its line, and the content of messages, are not
+ * wrapped. */
 static bool
 is_wrapped(const struct format *f, const cJSON *l)
 {
@@ -557,7 +558,7 @@ format_line(struct format *f, const cJSON *l)
 	put_line(f, l);
 	if (f->out == out) {
 		if (f->verb == VERB_events)
-			fflush(out); /* it is there to be watched */
+			fflush(out); /* watched by an operator */
 		return;
 	}
 	fclose(f->out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_format: the daemon's answers as text for people. Pure but for writing
- * to the given stream; everything that a peer may have written is cleaned of
- * control characters on the way. */
+ * ctl_format: the daemon's answers as text for people. Pure but for writing to
+ * the given stream; control characters are removed from all text that may come
+ * from a peer. */
 #ifndef MX_CONTROL_CTL_FORMAT_H
 #define MX_CONTROL_CTL_FORMAT_H
 
@@ -15,29 +15,29 @@ struct format {
 	FILE *out;
 	enum control_verb verb;
 	int64_t now; /* wall seconds */
-	const char *about; /* the word behind the verb; NULL: none */
-	bool one; /* a domain or an outage was named: say everything */
-	bool csv; /* rows for a spreadsheet */
-	bool terminal; /* lines may be written over */
-	int columns; /* of the terminal; 0: it is none */
-	bool colour; /* it may be used */
-	bool problems; /* of status only what is not fine */
-	bool in_place; /* the last one is to be; the caller zeroes it */
-	unsigned lines; /* so far; the caller zeroes it, and what follows */
+	const char *about; /* the word after the verb; NULL: none */
+	bool one; /* a domain or an outage was named: show all details */
+	bool csv; /* comma-separated values */
+	bool terminal; /* lines may be overwritten */
+	int columns; /* of the terminal; 0: not a terminal */
+	bool colour; /* colours are allowed */
+	bool problems; /* status: only problems */
+	bool in_place; /* overwrite the last line; set to false first */
+	unsigned lines; /* printed so far; zero first, as are those below */
 	char
-	    content_of[TEXT_ID_MAX]; /* the id of what is shown; "": none yet */
-	char line[4096]; /* of it, for a terminal */
+	    content_of[TEXT_ID_MAX]; /* id of the message shown; "": none yet */
+	char line[4096]; /* of the content, for a terminal */
 	size_t line_len;
-	cJSON *rows; /* of a table that is kept until its end */
+	cJSON *rows; /* a table that is printed at its end */
 	char subject[TEXT_DOMAIN_MAX]; /* of the last line */
 };
 
-/* A line of the answer, the last one included (its "error" is the caller's
- * to print). */
+/* Prints a line of the answer, the last one included (the caller prints its
+ * "error"). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c, ctl_order.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
- * ctl_cluster.c, ctl_doctor.c */
+/* In ctl_{ages,cluster,content,doctor,maintenance,order,outages,primaries,
+ * queue,recipients,status}.c. */
 void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
@@ -61,18 +61,19 @@ void format_maintenance_end(struct format *, const cJSON *done);
 void format_nodes(struct format *, const cJSON *node);
 void format_nodes_end(struct format *, const cJSON *done);
 
-/* The text as it may go to a terminal: json_clean(), and what is not to be shown
- * (text_unsafe()) as the log writes it, "\xe2\x80\xae". The caller frees it. */
+/* The text as it may go to a terminal: json_clean(), and characters that must
+ * not be shown (text_unsafe()) as the log escapes them, "\xe2\x80\xae". The
+ * caller frees it. */
 char *format_shown(const char *text);
-/* "452 4.2.2 Mailbox full", of "code", "enhanced" and "reply"; "": nothing was
- * said. The caller frees it. */
+/* "452 4.2.2 Mailbox full", from "code", "enhanced" and "reply"; "": no reply.
+ * The caller frees it. */
 char *format_said(const cJSON *);
-/* Prints with each %s argument cleaned. */
+/* Prints a line "key text", cleaned. */
 void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;
  * negative: padded, never cut. */
 void format_cell(FILE *, const char *text, int width);
-/* "3d4h", "-" for null (or absent): the time between now and `key`. */
+/* "3d4h", the time between now and `key`; "-" for null or absent. */
 const char *format_age(const struct format *, const cJSON *, const char *key,
     char *dst, size_t size);
 const char *format_in(const struct format *, const cJSON *, const char *key,

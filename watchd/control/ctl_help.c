@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Options that are no fields of a request, and the verbs that take them: those with
- * one of these fields; 0: all. */
+/* Options that are not fields of a request, and the verbs that take them: those
+ * with one of the fields `with`; 0: all. */
 static const struct {
 	const char *option, *value, *help;
 	uint64_t with;
@@ -118,7 +118,7 @@ ctl_complete_bash(FILE *out)
 	    "complete -F _mxwatchctl mxwatchctl\n");
 }
 
-/* Of zsh: no colon, bracket or quote stands in what we say. */
+/* An option for zsh: our texts have no colon, bracket or quote. */
 static void
 zsh_option(FILE *out, const char *name, const char *value, const char *help)
 {

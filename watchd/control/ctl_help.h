@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_help: the verbs and their options for people and for shells, out of the tables
- * of protocol.h. */
+ * ctl_help: help about verbs and options, and shell completions, from the
+ * tables of protocol.h. */
 #ifndef MX_CONTROL_CTL_HELP_H
 #define MX_CONTROL_CTL_HELP_H
 
@@ -8,9 +8,9 @@
 
 #include "control/protocol.h"
 
-/* What a verb does, how it is called, and each of its options. */
+/* Writes a verb's purpose, synopsis and options. */
 void ctl_help_verb(FILE *, enum control_verb);
-/* A script that completes command lines of mxwatchctl. */
+/* Writes the shell's completion script for mxwatchctl. */
 void ctl_complete_bash(FILE *);
 void ctl_complete_zsh(FILE *);
 

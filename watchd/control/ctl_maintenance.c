@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_maintenance: `mxwatchctl maintenance`: a table of 80 columns, and what is
- * said of a window that was ordered or ended. Times are those of who asks. */
+ * ctl_maintenance: `mxwatchctl maintenance`: a table of 80 columns, and the
+ * answer when a window was ordered or ended. Times are in the client's time
+ * zone. */
 #include <pwd.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ local(const cJSON *o, const char *key, char *dst, size_t size)
 	return calendar_time_fmt(json_get_int(o, key), dst, size);
 }
 
-/* The one that it names, or how many. */
+/* Writes the only subject, or the number of subjects. */
 static void
 put_subjects(struct format *f, const cJSON *w)
 {
@@ -52,7 +53,7 @@ put_who(struct format *f, const cJSON *w)
 		fprintf(f->out, "uid %.0f", json_get_num(w, "uid"));
 }
 
-/* What comes again has its name and its rule on a line of its own. */
+/* A recurring window has its name and its rule on a line of its own. */
 static void
 put_details(struct format *f, const cJSON *w)
 {

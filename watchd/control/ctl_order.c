@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_order: what was done with messages, in one line: "bounced 41 of 43 messages for
- * example.org, 1.2M; 2 are being delivered; next expiry in 3d4h (example.net)". */
+ * ctl_order: the result of an order on messages in one line: "bounced 41 of 43
+ * messages for example.org, 1.2M; 2 are being delivered; next expiry in 3d4h
+ * (example.net)". */
 #include <string.h>
 
 #include "base/text.h"
@@ -38,7 +39,7 @@ put_count(struct format *f, const cJSON *done, bool dry)
 	    text_size_fmt(json_get_int(done, "bytes"), size, sizeof(size)));
 }
 
-/* What a dry run has found: how old, and the first of them. */
+/* The findings of a dry run: the age of the oldest, and the first ids. */
 static void
 put_found(struct format *f, const cJSON *done)
 {

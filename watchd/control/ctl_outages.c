@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_outages: outages as text: a line each, one as a story, or rows of CSV
- * (RFC 4180) for those who add them up. Times are UTC. */
+ * ctl_outages: outages as text: one line each, one in detail, or rows of CSV
+ * (RFC 4180). Times are UTC. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -25,7 +25,7 @@ wall_time(const cJSON *o, const char *key, size_t len, char *dst, size_t size)
 	return dst;
 }
 
-/* "2h3m"; "-" when there is none. */
+/* "2h3m"; "-" for none. */
 static const char *
 lasted(const cJSON *o, const char *key, char *dst, size_t size)
 {
@@ -44,7 +44,7 @@ is_over(const cJSON *o)
 	return strcmp(json_get_text(o, "state"), "over") == 0;
 }
 
-/* In a cluster: who saw it. */
+/* Has it nodes that observed it (in a cluster)? */
 static bool
 has_nodes(const cJSON *o)
 {
@@ -67,9 +67,10 @@ put_nodes(FILE *out, const cJSON *o, const char *between)
 	}
 }
 
-/* ---- a line each */
+/* ---- one line each */
 
-/* With the nodes instead of the drain, and room for greater ids. */
+/* The row of an outage in a cluster: nodes instead of the drain, and larger
+ * ids. */
 static void
 put_node_row(struct format *f, const cJSON *o)
 {
@@ -119,7 +120,7 @@ put_row(struct format *f, const cJSON *o)
 	fprintf(f->out, "\n");
 }
 
-/* ---- one as a story */
+/* ---- one in detail */
 
 static void
 put_step(struct format *f, const cJSON *o, const char *key, const char *what)
@@ -327,8 +328,8 @@ static const struct outage_column {
 	{ "nodes", COLUMN_LIST },
 };
 
-/* In quotes, which are doubled. A spreadsheet takes what begins with one of these
- * for a formula: a blank before it keeps a reply from being one. */
+/* In quotes, which are doubled. Spreadsheets read a text that begins with one
+ * of these characters as a formula: a blank before it prevents that. */
 static void
 put_quoted(FILE *out, const char *text)
 {
@@ -346,7 +347,7 @@ put_quoted(FILE *out, const char *text)
 	mem_free(&clean);
 }
 
-/* One text, with blanks between. */
+/* The list as one text, separated by blanks. */
 static void
 put_list(FILE *out, const cJSON *list)
 {

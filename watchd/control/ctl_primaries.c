@@ -16,7 +16,7 @@ enum {
 	W_REACHED = 6
 };
 
-/* "3/10": open, and as many as it is asked for at most. */
+/* "3/10": open connections, and the most that are used now. */
 static const char *
 connections(const cJSON *delivery, char *dst, size_t size)
 {
@@ -26,7 +26,7 @@ connections(const cJSON *delivery, char *dst, size_t size)
 	return json_get_num(delivery, "window") > 0 ? dst : "-";
 }
 
-/* Notes on all that is out of the ordinary, a word each. */
+/* A short note on each abnormal condition. */
 static void
 server_notes(struct format *f, const cJSON *p)
 {
@@ -51,7 +51,7 @@ server_notes(struct format *f, const cJSON *p)
 		fprintf(f->out, " maintenance");
 }
 
-/* Learned limits have a line of its own, when there is any. */
+/* Learned limits, if any, have a line of their own. */
 static void
 server_limits(struct format *f, const cJSON *p)
 {
@@ -77,7 +77,7 @@ server_limits(struct format *f, const cJSON *p)
 		fprintf(f->out, "\n");
 }
 
-/* The reason has a line of its own, whole. */
+/* The reason is complete, on a line of its own. */
 static void
 server_row(struct format *f, const cJSON *p)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_queue: messages as text: a table, one in full, and the listing that
- * Postfix prints, which plugins and web fronts read (the columns and the last
+ * ctl_queue: messages as text: a table, one in full, and the listing in the
+ * format of Postfix, which plugins and web front ends read (columns and last
  * line are those of postqueue -p). */
 #include <string.h>
 #include <time.h>
@@ -86,7 +86,7 @@ format_queue(struct format *f, const cJSON *m)
 	mem_free(&said);
 }
 
-/* The reply by which it failed stands in a line of its own. */
+/* The reply with which it failed is on a line of its own. */
 void
 format_vault(struct format *f, const cJSON *m)
 {
@@ -169,7 +169,7 @@ format_show(struct format *f, const cJSON *m)
 
 #define MAILQ_REASON_END 76 /* the column in which a reason ends */
 
-/* As Postfix has it: what a server said with its name before. */
+/* A reply in the format of Postfix, preceded by the name of its server. */
 static char *
 mailq_text(const cJSON *m, const cJSON *r)
 {

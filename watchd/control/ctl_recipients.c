@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * ctl_recipients: recipients as text: a line each, and by what the domain goes. */
+ * ctl_recipients: recipients as text: one line each, and the source of the
+ * domain's recipients. */
 #include "control/ctl_format.h"
 
-/* What is said last of it: by a delivery or a check, or the last refusal. */
+/* The last known result: of the last refusal, or else of a delivery or a
+ * check. */
 static const char *
 last_heard(const cJSON *r, const char **by)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_request: the request that a command line asks for. What a verb does not take
- * is refused here, with its usage, before anybody is asked. */
+ * ctl_request: makes the request of a command line. Arguments that a verb does
+ * not take are refused here, with its usage, before the daemon is asked. */
 #include "control/ctl_request.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* The kind of the word after the verb: an address has an @, and what reads as
- * an id is one. */
+/* Adds the word after the verb by its kind: an address has an @, and a word
+ * that parses as an id is one. */
 static void
 add_target(cJSON *request, uint64_t fields, const char *word)
 {
@@ -44,7 +44,7 @@ is_given(const struct ctl_options *o, uint64_t field)
 	return ctl_field(o, field) != NULL;
 }
 
-/* Arguments of silence and of alert; false: it is not how they go. */
+/* The number of arguments of silence and of alert; false: wrong usage. */
 static bool
 alert_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
@@ -62,7 +62,7 @@ alert_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
 	return !is_given(o, FIELD_FOR) || !is_given(o, FIELD_REMOVE);
 }
 
-/* Arguments of maintenance; false: it is not how they go. */
+/* The number of arguments of maintenance; false: wrong usage. */
 static bool
 maintenance_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
@@ -76,8 +76,8 @@ maintenance_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
 	return (!length || !until) && (!is_given(o, FIELD_END) || *least == 0);
 }
 
-/* Arguments of cluster behind the verb: what is done, and to what; false: it is
- * not how they go. "status" may be left out. */
+/* The number of arguments of cluster: the action and its subject; false: wrong
+ * usage. "status" may be omitted. */
 static bool
 cluster_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
@@ -187,7 +187,7 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	int got = o->nwords - 1, least = want;
 	cJSON *r;
 
-	if (verb == VERB_export) /* the folder is ours */
+	if (verb == VERB_export) /* the folder is not part of the request */
 		got--;
 	if (verb == VERB_import)
 		want = least = got > 0 ? got : 1;

@@ -14,16 +14,16 @@
 #include "engine/schema.h"
 
 #define CONNECT_LIMIT (30 * CLOCK_SEC)
-#define TABLES_LIMIT  (300 * CLOCK_SEC) /* a lock may have to be waited for */
+#define TABLES_LIMIT  (300 * CLOCK_SEC) /* may have to wait for a lock */
 
 struct tables {
 	const struct ctl_options *o;
 	FILE *out, *err;
 	struct pg *pg;
-	char *user, *database; /* whom the engine takes us for */
+	char *user, *database; /* the names that the engine knows us by */
 };
 
-/* NULL: there is none, and it was said. */
+/* NULL: no engine, and the error was printed. */
 static char *
 engine_of(const struct ctl_options *o, FILE *err)
 {
@@ -34,7 +34,7 @@ engine_of(const struct ctl_options *o, FILE *err)
 
 	if (o->engine != NULL)
 		return mem_strdup(o->engine);
-	/* Secrets are not for whom we are. */
+	/* Secrets may be unreadable for this user. */
 	conf = config_load_as(file, &conf_reads_nothing, &errs);
 	if (conf == NULL)
 		fprintf(err,
@@ -61,7 +61,7 @@ get_text(const struct pg *p, unsigned column)
 	return mem_strndup(text != NULL ? text : "", text != NULL ? len : 0);
 }
 
-/* What is to be granted is said with the names that the server uses. */
+/* A GRANT has to have the names that the server uses. */
 static int
 ask_who(struct tables *t, struct mx_errbuf *eb)
 {
@@ -78,7 +78,7 @@ ask_who(struct tables *t, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* The server's sentence as it is, and what helps. */
+/* Prints the server's message, and the remedy if known. */
 static int
 fail(struct tables *t, int rc, const struct mx_errbuf *eb)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_schema: `mxwatchctl cluster init` and `upgrade`: the tables of the engine, by
- * a connection of our own, for no daemon starts before they are there. Blocking. */
+ * ctl_schema: `mxwatchctl cluster init` and `upgrade` create the tables of the
+ * engine over a connection of their own, because no daemon starts without the
+ * tables. Blocking. */
 #ifndef MX_CONTROL_CTL_SCHEMA_H
 #define MX_CONTROL_CTL_SCHEMA_H
 
@@ -8,9 +9,9 @@
 
 #include "control/ctl_request.h"
 
-/* The engine is o->engine, or that of the configuration o->file. Says what was
- * done on `out`, what went wrong, and what to do about it, on `err`. Returns the
- * exit code; said once more it changes nothing more. */
+/* The engine is o->engine, or that of the configuration o->file. Writes what
+ * was done to `out`, errors and their remedy to `err`. Returns the exit code.
+ * Idempotent. */
 int ctl_schema(const struct ctl_options *, FILE *out, FILE *err);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ctl_status: `mxwatchctl status`: a table of all domains (100 columns
- * where it is no terminal), or
- * everything about one. A name that is too long for its column stands on a
- * line of its own, whole: names are there to be copied. */
+ * ctl_status: `mxwatchctl status`: a table of all domains (100 columns without
+ * a terminal), or all details of one. A name that is too long for its column is
+ * on a line of its own, whole, to be copied. */
 #include <string.h>
 
 #include "base/calendar.h"
@@ -11,7 +10,7 @@
 #include "control/ctl_format.h"
 #include "control/ctl_table.h"
 
-/* SINCE goes first where there is no room for all. */
+/* SINCE is left out first on a narrow terminal. */
 static const struct table_column columns[] = {
 	{ "DOMAIN", 24, 14, 0, false, false },
 	{ "STATE", 10, 10, 0, false, false },
@@ -24,7 +23,7 @@ static const struct table_column columns[] = {
 };
 enum { DOMAIN, STATE, SINCE, QUEUED, OLDEST, EXPIRES, PRIMARY, PROBE };
 
-/* "12d 40%": of the lifetime. */
+/* "12d 40%": age, and share of the lifetime. */
 static const char *
 oldest(const cJSON *queue, char *dst, size_t size)
 {
@@ -85,7 +84,7 @@ primary_cells(struct format *f, const struct table *t, const cJSON *p)
 		(void)snprintf(probe, sizeof(probe), "%s %s",
 		    json_get_bool(p, "healthy") ? "ok" : "bad",
 		    format_age(f, p, "last_run", age, sizeof(age)));
-	if (f->columns > 0) { /* `status DOMAIN` has it whole */
+	if (f->columns > 0) { /* `status DOMAIN` shows the rest */
 		table_cell(f, t, PRIMARY, name);
 		table_cell(f, t, PROBE, probe);
 		return;
@@ -94,7 +93,8 @@ primary_cells(struct format *f, const struct table *t, const cJSON *p)
 	fprintf(f->out, "%s%s\n", p != NULL ? " " : "", probe);
 }
 
-/* What is worth a word of a domain, rather than whether its primary is up. */
+/* The state to show: conditions of the domain come before that of its
+ * primary. */
 static const char *
 state_of(const cJSON *d)
 {
@@ -159,7 +159,7 @@ stress(struct format *f, const cJSON *smtpd)
 		    json_get_num(smtpd, "sessions_max"));
 }
 
-/* The lists in the DNS, a row for each. */
+/* The lists in the DNS, one row each. */
 static void
 lists(struct format *f, const cJSON *list)
 {
@@ -202,7 +202,7 @@ domains_source(struct format *f, const cJSON *source)
 	fprintf(f->out, "\n");
 }
 
-/* Only what is not as it should be. */
+/* Shows only faults. */
 static void
 snmp(struct format *f, const cJSON *snmp)
 {
@@ -275,7 +275,7 @@ foot(struct format *f, const cJSON *o)
 	format_cluster(f, o);
 }
 
-/* ---- one domain, everything */
+/* ---- one domain in detail */
 
 static void
 primary_block(struct format *f, const cJSON *p)
@@ -414,7 +414,7 @@ domain_block(struct format *f, const cJSON *d)
 		primary_block(f, p);
 }
 
-/* What mx_backup took in is counted: strangers choose how many there are. */
+/* Domains of mx_backup are only counted: clients decide how many there are. */
 static void
 mx_backup_line(struct format *f, const cJSON *o)
 {
@@ -436,7 +436,7 @@ mx_backup_line(struct format *f, const cJSON *o)
 		    n, with_mail, messages);
 }
 
-/* Is there anything that somebody should know of it? */
+/* Is there no problem with the domain? */
 static bool
 is_fine(const cJSON *d)
 {

@@ -6,9 +6,9 @@
 
 #include "base/mem.h"
 
-#define INDENT 4 /* of the rest of a line that was broken */
+#define INDENT 4 /* of the continuation of a broken line */
 
-/* What the columns that are left in need at least. */
+/* The least width of the columns that are left in. */
 static int
 needed(const struct table *t)
 {
@@ -20,7 +20,7 @@ needed(const struct table *t)
 	return sum;
 }
 
-/* The one to be left out next; t->n: none may be. */
+/* The next column to leave out; t->n: none. */
 static unsigned
 to_drop(const struct table *t)
 {
@@ -148,7 +148,7 @@ table_cell(struct format *f, const struct table *t, unsigned i,
 
 /* ---- lines */
 
-/* The length of a character, or of a sequence that takes no room (*columns is 0). */
+/* The length of a character, or of an escape sequence (*columns is 0). */
 static size_t
 char_length(const char *s, int *columns)
 {
@@ -165,8 +165,8 @@ char_length(const char *s, int *columns)
 	return n;
 }
 
-/* How much of the line fits; all of it, or up to a blank, or at least a character.
- * *blank: what follows it is one. */
+/* The length of the part that fits: all, or up to a blank, or at least a
+ * character. *blank: a blank follows it. */
 static size_t
 fitting(const char *s, size_t len, int columns, bool *blank)
 {

@@ -13,15 +13,16 @@
 #include "control/verbs.h"
 
 #define PAGE_LEAST   (64u * 1024)
-#define REPLY_MAX    (64u << 20) /* a page may have a long line at its end */
-#define STEP_BYTES   (64u * 1024) /* to the client, and then a look at him */
+#define REPLY_MAX    (64u << 20) /* a page may end with a long line */
+#define STEP_BYTES   (64u * 1024) /* sent between checks of the backlog */
 #define KEY_LINE_MAX 300
 
-/* ---- what travels */
+/* ---- where requests go */
 
 enum travel { HERE, OWNER, ALL };
 
-/* By what the verb is about; what is not named is done here. */
+/* The destination, by the target of the request; a verb not listed is answered
+ * here. */
 static const struct plan {
 	enum travel domain, id, address, none;
 	enum gather_order order;
@@ -44,7 +45,7 @@ static const struct plan {
 	[VERB_why] = { .domain = OWNER, .id = ALL, .address = OWNER },
 	[VERB_recipients] = { .domain = OWNER },
 	[VERB_forget] = { .domain = OWNER },
-	[VERB_doctor] = { .domain = OWNER }, /* else each node says its own */
+	[VERB_doctor] = { .domain = OWNER }, /* else answered here */
 	[VERB_alerts] = { .domain = OWNER, .none = ALL },
 	[VERB_ack] = { .none = ALL },
 };
@@ -58,7 +59,7 @@ travel_of(const struct call *c)
 		return p->id;
 	if ((c->fields & FIELD_ADDRESS) != 0)
 		return p->address;
-	/* a message of the domain may lie where it landed */
+	/* parts of a message may be at a node that does not own the domain */
 	if ((c->fields & FIELD_DOMAIN) != 0)
 		return select_is_given(c) ? p->none : p->domain;
 	/* each node probes: its view of the primaries is its own */
@@ -74,7 +75,7 @@ source_lost(struct gather_source *s)
 	s->page = 0;
 }
 
-/* Lines are there. `more`: 0: no page follows. */
+/* A page is here. `more`: the number of the next, 0: none. */
 static void
 source_filled(struct gather_source *s, uint64_t more)
 {
@@ -93,7 +94,7 @@ on_page(void *arg, const char *text, size_t len, uint64_t more)
 	source_filled(s, more);
 }
 
-/* The line before those of the answer. */
+/* Consumes the line before those of the answer. */
 static int
 take_head(struct gather_source *s, uint64_t *more)
 {
@@ -130,7 +131,7 @@ on_said(void *arg, int rc, const char *text, size_t len, bool end)
 		source_filled(s, more);
 		return;
 	}
-	if (!end) /* it says too much */
+	if (!end) /* more than the limit */
 		s->g->ops->forget(s->g->ops->arg, s->ticket);
 	source_lost(s);
 	call_continue(s->g->call);
@@ -178,7 +179,7 @@ source_ask(struct gather_source *s)
 	mem_free(&line);
 }
 
-/* To it nobody listens any more. */
+/* For requests whose answer is ignored. */
 static void
 on_dropped(void *arg, int rc, const char *text, size_t len, bool end)
 {
@@ -189,7 +190,7 @@ on_dropped(void *arg, int rc, const char *text, size_t len, bool end)
 	(void)end;
 }
 
-/* The node goes on with an answer until it hears that nobody wants it. */
+/* Ends the call at the node, which would keep it for the next request. */
 static void
 send_drop(const struct gather_source *s)
 {
@@ -219,7 +220,7 @@ source_fini(struct gather_source *s)
 	cJSON_Delete(s->done);
 }
 
-/* The text of the first member, by which lines are ordered. */
+/* The sort key: the value of the line's first member. */
 static void
 take_key(struct gather_source *s)
 {
@@ -239,7 +240,7 @@ take_key(struct gather_source *s)
 		s->key_id = 0;
 }
 
-/* Has it a line? If not, the next page is asked for, or that was all. */
+/* Has the source a line? If not, the next page is requested, or it is over. */
 static bool
 source_peek(struct gather_source *s)
 {
@@ -284,7 +285,7 @@ goes_before(const struct gather_source *a, const struct gather_source *b)
 	return strcmp(a->key, b->key) < 0;
 }
 
-/* Whose line is next. NULL: none is there yet; *over: nor will be. */
+/* The source of the next line. NULL: none yet; *over: all are over. */
 static struct gather_source *
 pick(struct gather *g, bool *over)
 {
@@ -309,7 +310,7 @@ pick(struct gather *g, bool *over)
 	return best != NULL && g->array ? claim_choose(g, best) : best;
 }
 
-/* What a line is sorted by stays between nodes. */
+/* Removes the sort key, which is for nodes only. */
 static void
 drop_rank(struct gather_source *s)
 {
@@ -393,7 +394,7 @@ gather_free(void *work)
 	mem_free(&g);
 }
 
-/* ---- the beginning */
+/* ---- start */
 
 static void
 add_source(struct gather *g, const struct control_node *n, bool asked)
@@ -408,11 +409,11 @@ add_source(struct gather *g, const struct control_node *n, bool asked)
 	(void)strlcpy(s->name, n->name, sizeof(s->name));
 	json_text(o, "node", n->name);
 	s->tag = json_print(o);
-	s->tag[strlen(s->tag) - 1] = ','; /* of an object that goes on */
+	s->tag[strlen(s->tag) - 1] = ','; /* the object goes on */
 	buf_init(&s->in, REPLY_MAX);
 }
 
-/* A list that is sorted, or limited: by each node, and again here. */
+/* A sorted or limited list: each node sorts and limits, then this one. */
 static void
 take_order(const struct call *c, struct gather *g)
 {
@@ -425,7 +426,7 @@ take_order(const struct call *c, struct gather *g)
 		g->order = GATHER_RANKED;
 		g->limit = RANKING_LIMIT;
 	}
-	/* a limit that is none has each node refuse it */
+	/* each node refuses an invalid limit */
 	if (text_int(json_get_text(c->request, "limit"), 1, RANKING_LIMIT_MAX,
 		&limit) == 0)
 		g->limit = (unsigned)limit;
@@ -458,8 +459,8 @@ go(struct call *c, struct gather *g, const struct control_node *node,
 	call_continue(c);
 }
 
-/* What can be done at another node than the owner while that cannot be asked: to
- * look, and to flush what landed here. */
+/* Can the verb be run without the owner while the owner cannot be asked?
+ * Reading can, and flushing the mail that is here. */
 static bool
 does_without_owner(const struct call *c)
 {
@@ -511,7 +512,7 @@ ask_all(struct call *c, const struct control_node *node, unsigned n, bool away)
 		return false;
 	g = mem_alloc(sizeof(*g));
 	g->away = away;
-	/* ours first: of equal errors it is ours that is said */
+	/* this node first: of equal errors its own is reported */
 	for (unsigned i = 0; i < n; i++)
 		if (node[i].us)
 			add_source(g, &node[i], true);

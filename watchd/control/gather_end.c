@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * gather_end: one last line from those of all nodes. Numbers are added up; what went
- * wrong anywhere goes wrong, but that something is not at one node is no failure
- * when it is at another. */
+ * gather_end: makes one last line of those of all nodes. Numbers are added up.
+ * An error at any node is an error of the whole, except that something missing
+ * at one node is no error if another has it. */
 #include "control/gather_end.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ rc_of(const struct gather_source *s)
 	return rc < 1 ? CONTROL_OK : rc < 2 ? CONTROL_FAILED : CONTROL_REFUSED;
 }
 
-/* Is it what a node says of the call, rather than of what it found? */
+/* Is the member about the call, rather than a result? */
 static bool
 is_frame(const char *key)
 {
@@ -36,7 +36,7 @@ is_frame(const char *key)
 	return false;
 }
 
-/* Moments of which the first counts, with what is said of it. */
+/* Times of which the earliest counts, with the member that belongs to it. */
 static const struct {
 	const char *key, *with; /* NULL: nothing */
 } firsts[] = {
@@ -68,7 +68,7 @@ add_first(cJSON *more, const cJSON *done, size_t i)
 	take_from(more, done, firsts[i].with);
 }
 
-/* Of lists that each node has cut. */
+/* Concatenates lists that each node has limited. */
 static void
 add_items(cJSON *sum, const cJSON *list)
 {
@@ -120,7 +120,7 @@ add_error(struct buf *text, const char *node, const char *error)
 	    *node != '\0' ? ": " : "", error);
 }
 
-/* Which node it was is said where they do not all say the same. */
+/* Adds the nodes' errors; their names are given unless all say the same. */
 static void
 add_errors(const struct gather *g, struct buf *text, bool missing)
 {
@@ -217,7 +217,7 @@ gather_end(struct call *c, const struct gather *g)
 	}
 	if (over > 0 && missing == over) {
 		rc = CONTROL_FAILED;
-		c->audited = audit_is_due(c); /* no node has said so */
+		c->audited = audit_is_due(c); /* no node has logged it */
 	}
 	add_errors(g, &text, over > 0 && missing == over);
 	add_lost(c, g, more, &text);

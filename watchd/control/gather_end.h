@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * gather_end: the state of an answer that is gathered, as gather.c and what makes its
- * last line share it. Loop thread. */
+ * gather_end: the state of a gathered answer, as shared by gather.c, claim.c
+ * and gather_end.c, which makes the last line. Loop thread. */
 #ifndef MX_CONTROL_GATHER_END_H
 #define MX_CONTROL_GATHER_END_H
 
@@ -13,15 +13,15 @@ enum gather_order {
 	GATHER_AS_IT_COMES,
 	GATHER_IDS,
 	GATHER_DOMAINS,
-	GATHER_RANKED, /* by the text at the beginning of a line (ranking.h) */
+	GATHER_RANKED, /* by the key at the start of a line (ranking.h) */
 };
 
 enum source_state {
-	SOURCE_NEW, /* its first page is to be asked for */
-	SOURCE_ASKED, /* a page is on its way */
-	SOURCE_LINES, /* it is there */
-	SOURCE_OVER, /* and was the last */
-	SOURCE_LOST, /* there is none: it does not answer, or was not asked */
+	SOURCE_NEW, /* the first page is to be requested */
+	SOURCE_ASKED, /* a page is requested */
+	SOURCE_LINES, /* a page is here */
+	SOURCE_OVER, /* all lines were taken */
+	SOURCE_LOST, /* no answer, or not asked */
 };
 
 struct gather_source { /* a node */
@@ -29,15 +29,15 @@ struct gather_source { /* a node */
 	unsigned id;
 	char name[CONTROL_NODE_NAME];
 	bool us;
-	char *tag; /* the beginning of an object that names it */
+	char *tag; /* {"node":NAME, as the start of an object */
 	enum source_state state;
-	uint64_t page; /* the next one; 0: none is known */
-	uint64_t ticket; /* of what it is asked, while ASKED */
+	uint64_t page; /* number of the next page; 0: unknown */
+	uint64_t ticket; /* of the request, in SOURCE_ASKED */
 	struct buf in; /* a page */
-	size_t at; /* what is before it was taken */
-	const char *line; /* the next one, in `in`; NULL: not looked for */
+	size_t at; /* bytes taken */
+	const char *line; /* the next line, in `in`; NULL: not looked for */
 	size_t len;
-	char key[TEXT_DOMAIN_MAX]; /* by which it is ordered... */
+	char key[TEXT_DOMAIN_MAX]; /* the sort key is this... */
 	uint64_t key_id; /* ...or this */
 	cJSON *done; /* its last line */
 };
@@ -47,12 +47,12 @@ struct gather {
 	const struct control_cluster_ops *ops;
 	char us[CONTROL_NODE_NAME];
 	const char *owner; /* the domain whose owner is asked; NULL: all are */
-	bool away; /* the engine: nobody can be asked */
+	bool away; /* the engine does not answer: no node can be asked */
 	enum gather_order order;
 	bool array; /* of the document that `head` begins */
-	struct status *head; /* what is ours of the document */
-	bool headed; /* its head is through */
-	bool reverse; /* of what is ranked */
+	struct status *head; /* our own head of the status document */
+	bool headed; /* the head was sent */
+	bool reverse; /* GATHER_RANKED: descending */
 	unsigned limit; /* of lines; 0: none */
 	size_t page_max;
 	unsigned lines;
@@ -60,7 +60,8 @@ struct gather {
 	unsigned n;
 };
 
-/* Every part is over or lost: the last line, with sums of their numbers. */
+/* Sends the last line, with sums of the nodes' numbers. Every part is over or
+ * lost. */
 void gather_end(struct call *, const struct gather *);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 struct happened {
-	uint64_t last; /* number; 0: nothing happened yet */
+	uint64_t last; /* number; 0: no event yet */
 	struct happened_entry e[HAPPENED_MAX]; /* by number, modulo */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * mxwatchctl: the command line: options, the verb and what it is about, the
- * exit code (0 fine, 1 failure, 2 usage or a bad configuration). */
+ * mxwatchctl: the command line: options, the verb and its arguments, the exit
+ * code (0 fine, 1 failure, 2 usage or a bad configuration). */
 #include <sys/ioctl.h>
 
 #include <getopt.h>
@@ -24,7 +24,7 @@
 #include "config.h"
 #endif
 
-#define WATCH_S 2 /* between two looks */
+#define WATCH_S 2 /* interval of --watch */
 
 enum {
 	OPT_JSON = 256,
@@ -37,7 +37,7 @@ enum {
 	OPT_FIELD, /* the first of control_fields[] */
 };
 
-/* Options that are no fields of a request. */
+/* Options that are not fields of a request. */
 static const struct option own_options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "reason", required_argument, NULL, OPT_REASON },
@@ -53,7 +53,7 @@ static const struct option own_options[] = {
 struct ctl_answer {
 	struct format format;
 	struct ctl_export export;
-	const char *file; /* that is imported */
+	const char *file; /* being imported */
 	bool json;
 	char error[700];
 };
@@ -77,7 +77,7 @@ usage(FILE *f)
 	    "  -V          print the version and exit\n");
 }
 
-/* Ends with an entry of zeroes. */
+/* The array ends with a zeroed entry. */
 static void
 fill_options(struct option *longs, char (*names)[CONTROL_FIELD_NAME])
 {
@@ -152,8 +152,8 @@ parse_options(int argc, char **argv, struct ctl_options *o)
 	return 0;
 }
 
-/* With --json the last line is left out when it only says "fine", so that
- * the answer to status, show or why is one document. */
+/* With --json the last line is omitted when it only says "fine", so that the
+ * answer to status, show or why is one document. */
 static void
 on_line(const char *text, const cJSON *line, void *arg)
 {
@@ -183,7 +183,7 @@ say_file(int fd, void *arg, struct mx_errbuf *eb)
 	return ctl_import_say(fd, a->file, eb);
 }
 
-/* The line behind an export; 1: it was cut off. */
+/* Prints the last line of an export; 1: it was cut off. */
 static int
 export_end(struct ctl_answer *a, const char *dir)
 {
@@ -211,7 +211,7 @@ socket_path(const struct ctl_options *o)
 	return path;
 }
 
-/* Its width; 0: it is none. */
+/* The width of the terminal; 0: not a terminal. */
 static int
 terminal_columns(void)
 {
@@ -244,7 +244,7 @@ help_verb(enum control_verb verb)
 	free(text);
 }
 
-/* Its width, and whether it is to be coloured (no-color.org). */
+/* Finds the terminal's width, and whether to use colours (no-color.org). */
 static void
 look_at_terminal(struct format *f)
 {
@@ -297,7 +297,7 @@ ask(const struct ctl_options *o, const char *path, enum control_verb verb,
 	return rc;
 }
 
-/* One after the other, each a message of its own; the worst of what came of it. */
+/* Sends the request, once per file of an import; returns the worst result. */
 static int
 ask_all(const struct ctl_options *o, enum control_verb verb,
     const cJSON *request)

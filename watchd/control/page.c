@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * page: see page.h; and control_why(), which is a call of one page. */
+ * page: see page.h; and control_why(), a call with one page. */
 #include "control/page.h"
 
 #include <stdio.h>
@@ -15,11 +15,11 @@ struct page {
 	struct buf out;
 	size_t max;
 	struct loop_timer *timer;
-	bool local; /* of this node: no need to make a page full */
-	bool soon; /* the timer is that of a page that is not full */
+	bool local; /* of this node: a page need not be full */
+	bool soon; /* the timer is for a partial page */
 	control_why_cb
-	    *why; /* of control_why(): one page is all that is asked for */
-	/* Who waits for the page: a callback, or the ticket of a node. */
+	    *why; /* of control_why(): only one page, the first, is requested */
+	/* The requester of the page: a callback, or a node by its ticket. */
 	page_cb *cb;
 	void *arg;
 	uint64_t ticket;
@@ -36,7 +36,7 @@ page_create(struct call *c, size_t max)
 	p->call = c;
 	p->max = max;
 	p->timer = loop_timer_create(control_loop(c->ctl), on_timer, p);
-	/* a verb says at most a page of the queue, or one object, in a step */
+	/* a step of a verb sends a page of the queue, or one object */
 	buf_init(&p->out, SIZE_MAX / 2);
 	c->page = p;
 	c->part = true;
@@ -65,7 +65,7 @@ page_write(struct page *p, const char *text, size_t len)
 
 /* ---- handing over */
 
-/* In pieces as they may travel. */
+/* Sends a page in pieces. */
 static void
 said(const struct control *ctl, uint64_t ticket, uint64_t more,
     const char *text, size_t len)
@@ -95,7 +95,7 @@ want(struct page *p, page_cb *cb, void *arg, uint64_t ticket)
 	loop_task_schedule(p->call->pump);
 }
 
-/* The call is gone when it is done: what is handed over is ours until then. */
+/* A finished call is destroyed, so the page's output is moved out first. */
 static void
 hand_over(struct page *p)
 {
@@ -111,10 +111,10 @@ hand_over(struct page *p)
 	buf_init(&p->out, SIZE_MAX / 2);
 	p->wanted = false;
 	loop_timer_cancel(
-	    p->timer); /* our own part goes when its gatherer does */
+	    p->timer); /* a local part ends together with its gatherer */
 	if (!p->local)
 		loop_timer_set(p->timer, PAGE_STALL_MS);
-	loop_task_schedule(c->pump); /* the next page is made meanwhile */
+	loop_task_schedule(c->pump); /* makes the next page in the meantime */
 	if (done || why != NULL)
 		call_destroy(c);
 	if (why != NULL)
@@ -161,7 +161,7 @@ page_pump(struct call *c)
 	}
 }
 
-/* ---- asking */
+/* ---- requests of this node */
 
 uint64_t
 page_begin(const struct call *client, size_t max, page_cb *cb, void *arg)
@@ -201,7 +201,7 @@ page_next(uint64_t number, page_cb *cb, void *arg)
 {
 	struct call *c = call_find(number);
 
-	/* nobody but who has its number ends one of ours */
+	/* only the holder of the number can end a local call */
 	MX_ASSERT(c != NULL && c->page != NULL && !c->page->wanted);
 	want(c->page, cb, arg, 0);
 }
@@ -215,7 +215,7 @@ page_drop(uint64_t number)
 		call_destroy(c);
 }
 
-/* ---- what other nodes ask */
+/* ---- requests of other nodes */
 
 static void
 refuse(struct control *ctl, uint64_t ticket, enum control_rc rc,

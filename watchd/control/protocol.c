@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * protocol: the verbs and the fields of a request as data. Pure. */
+ * protocol: the verbs and the fields of a request as tables. Pure. */
 #include "control/protocol.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * protocol: what is said on the control socket; the reference for scripts.
+ * protocol: the protocol of the control socket; the reference for scripts.
  *
  * Request: one object on one line of at most CONTROL_LINE_MAX bytes, within
- * CONTROL_REQUEST_MS. "verb" is needed; "reason" (why, for the log) is
- * welcome with any verb; the rest is listed below and nothing else is taken.
- *	domain	a domain name; any spelling that means the same
+ * CONTROL_REQUEST_MS. "verb" is required; "reason" (for the log) is allowed
+ * with any verb; further fields depend on the verb, and others are refused.
+ *	domain	a domain name, in any equivalent spelling
  *	id	a queue id; without a part ("6A1F03C2B47") all its parts
  *	address	a mailbox, local@domain
  *	all	true: every configured domain that has mail queued
@@ -17,33 +17,35 @@
  *	remove	the id of a silence, digits
  *	receiver	the name of a receiver
  *	primaries	true: each primary once instead of the domains
- *	unknown	true: not those that are known to exist
- *	subject	a domain name or a primary, as status names it; where both
- *		have that name it is the domain, and the primary with its port
- *	from, until	a time: "now", "+2h" (from now), "2026-12-01 02:00" in the
- *		time zone of the daemon, or RFC 3339
- *	hold	true: no mail is delivered meanwhile
+ *	unknown	true: only recipients that are not known to exist
+ *	subject	a domain name or a primary, as status names it; a name of both
+ *		is the domain, and the primary has to be given with its port
+ *	from, until	a time: "now", "+2h" (from now), "2026-12-01 02:00" in
+ *		the time zone of the daemon, or RFC 3339
+ *	hold	true: no mail is delivered during the window
  *	end	the id or the name of a maintenance window
  *	outage	the id of an outage, digits
- *	pattern	one of the shell, "*.example.org": of domains
- *	sender, recipient	an address, or a pattern; "" as a sender: reports
- *	client	an address or a prefix, "192.0.2.0/24": who brought it
- *	state	what `queue` shows, several with commas: "deferred,held"
- *	older, younger	a duration: what came longer ago, or within it
+ *	pattern	a shell pattern of domains, "*.example.org"
+ *	sender, recipient	an address, or a pattern; "" as a sender:
+ *		reports
+ *	client	an address or a prefix, "192.0.2.0/24", of the sending client
+ *	state	states as shown by `queue`, separated by commas:
+ *		"deferred,held"
+ *	older, younger	a duration: messages of a greater or lower age
  *	larger, smaller	a size, "1M"
- *	reply	a pattern: somewhere in the last reply to a recipient, which is
- *		as "452 4.2.2 Mailbox full"
+ *	reply	a pattern, found in the last reply about a recipient, which
+ *		reads as "452 4.2.2 Mailbox full"
  *	sort	"age", "size", "expiry", "next", "tries", "domain", "sender"
- *	reverse	true: the other way round
- *	limit	how many lines at most, digits
- *	count	true: no lines, only how many messages they would be
- *	headers, body, raw	true: what is in the message: its header fields, what
- *		is behind them, or all of it, as it was accepted
- *	follow	true: what happens as well, until the client goes away
- *	action	what is done with the cluster: "status" (or none), "join",
+ *	reverse	true: in the opposite order
+ *	limit	the maximum number of lines, digits
+ *	count	true: no lines, only the number of messages
+ *	headers, body, raw	true: the content of the message: its header,
+ *		its body, or all of it, as it was accepted
+ *	follow	true: new events as well, until the client goes away
+ *	action	an order about the cluster: "status" (or none), "join",
  *		"release", "takeover", "move"
  *	node	the name of a node
- *	now	true: it is checked now, not shown as it was found last
+ *	now	true: check now, instead of showing earlier findings
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -51,100 +53,100 @@
  * unknown; fields may be added, none changes its meaning.
  *
  *	status	the document of mxwatch-status(7), with the one domain or all;
- *		with primaries: time and the list `primaries` of it alone
- *	queue	a MESSAGE a line; done: messages, bytes (of all that is selected),
- *		shown (lines, where it is limited)
+ *		with primaries: only its time and its list `primaries`
+ *	queue	a MESSAGE a line; done: messages, bytes (of all that is
+ *		selected), shown (lines, if limited)
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
- *		with headers, body or raw instead: id and data (a piece, base64) a
- *		line; done: bytes. Of root and the user of the daemon alone
- *	export	of each message a line with id and envelope (as
- *		mxwatch-salvage(8) writes it), then those of its content, then id
- *		and body ("whole", "damaged"); done: messages, bytes, damaged
- *	import	behind the request, a line each: envelope (an object: sender,
+ *		with headers, body or raw instead: id and data (a piece, base64)
+ *		a line; done: bytes. Only for root and the user of the daemon
+ *	export	for each message a line with id and envelope (as
+ *		mxwatch-salvage(8) writes it), then those of its content, then
+ *		id and body ("whole", "damaged"); done: messages, bytes, damaged
+ *	import	after the request, a line each: envelope (an object: sender,
  *		envid, helo, client, 8bit, smtputf8), recipients (arrays of
  *		address, orcpt, notify; several lines), data (base64, as many as
  *		are needed), and at last size (bytes in all). done: the id, when
- *		it is durable. Of root and the user of the daemon alone
+ *		it is durable. Only for root and the user of the daemon
  *	flush	event ("begin", "running", "progress", "end", "dry_run",
- *		"nothing", "on_hold", "maintenance"), domain, total, remaining, delivered,
- *		deferred, failed, bytes, rate, eta_seconds, complete;
+ *		"nothing", "on_hold", "maintenance"), domain, total, remaining,
+ *		delivered, deferred, failed, bytes, rate, eta_seconds, complete;
  *		done: domains (that were or would be flushed), messages
- *	hold, release, bounce, remove	done: messages (with which it was done),
- *		selected, in_hand (being delivered: rc is 1 then), bytes,
- *		next_expiry and next_expiry_domain (of the domain, or of all); of
- *		a dry run also oldest (arrival) and ids (of the first ten). Of
- *		hold and release of a domain, domain
+ *	hold, release, bounce, remove	done: messages (processed), selected,
+ *		in_hand (being delivered: rc is 1 then), bytes, next_expiry and
+ *		next_expiry_domain (of the domain, or of all); of a dry run also
+ *		oldest (arrival) and ids (of the first ten). Of hold and release
+ *		of a domain, domain
  *	vault	a MESSAGE a line, of state "vault", with "rcpts" and vaulted
  *		(when), expiry (until when), replayed; done: messages, bytes
- *	replay	the same, of what is (or would be) queued again; done: messages,
- *		skipped (they were replayed before, and there is no "again")
+ *	replay	the same, of the messages that are (or would be) queued again;
+ *		done: messages, skipped (replayed before, without "again")
  *	purge	done: messages
- *	ages	of each domain, the most messages first, domain, messages and
+ *	ages	for each domain, the most messages first, domain, messages and
  *		counts (array: up to 5m, 20m, 1h, 4h, 12h, 1d, 2d, 5d, 10d old,
  *		and older); domain "": of the rest together; done: domains
  *	extend	the same, and domains (their number), add_seconds
- *	forget	done: domain, messages (queued, which go by its MX records)
+ *	forget	done: domain, messages (still queued, now routed by MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
  *		done: primaries, healthy. rc 1 when none is healthy
  *	why	subject, kind ("domain", "message", "address"), domain (an
  *		element of `domains`, or null), messages (array of MESSAGE),
- *		rcpt (what RCPT would be answered, or null), explain (array of
- *		sentences), verdicts (of a cluster: array of node, state, since,
- *		cause: what each sees of the primary)
+ *		rcpt (the reply that RCPT would get, or null), explain (array of
+ *		sentences), verdicts (in a cluster: array of node, state, since,
+ *		cause: each node's view of the primary)
  *	recipients	address, known ("taken", "passed", "refused", "doubted",
  *		"unknown", "catch-all"; "listed, refused" of a list), taken,
  *		passed, refused, refused_first: a recipient a line; with
- *		unknown those alone of whom it is not known that they exist;
+ *		unknown only those that are not known to exist;
  *		done: domain, shown, recipients_list, recipients_learned (as
  *		in mxwatch-status(7))
  *	stats	name, labels (object), value (null: infinite); a histogram has
  *		count, sum (null: none) and buckets (array of le, count;
  *		cumulative, le null: +Inf) instead of value
- *	alerts	an element of `alerts` of mxwatch-status(7) a line, with the
- *		one domain or all; node: of a cluster, by which it fires; done:
+ *	alerts	an element of `alerts` of mxwatch-status(7) a line, of the one
+ *		domain or of all; in a cluster node, where it fires; done:
  *		firing, pending
  *	silence	with match and for: done: id, until; with remove: done only;
  *		else a silence a line: id, match, from, until, reason
- *	ack	of what fires and matches no more is said, until it gets worse
- *		or comes again; done: alerts (how many they are)
- *	alert	a trigger and a resolve are sent to the receiver; a line for each
- *		step of it: step (trigger, resolve; "": none), stage (started,
+ *	ack	acknowledges firing alerts that match: no repeats until they get
+ *		worse or fire again; done: alerts (their number)
+ *	alert	a trigger and a resolve are sent to the receiver; a line for
+ *		each stage: step (trigger, resolve; "": none), stage (started,
  *		resolved, connected, secured, sent, answered, failed, waiting),
- *		seconds since it began, url of one of several, text; done: text
- *	maintenance	with subject: done: id, from, until; with end: done: ended;
- *		else a window a line: id (null: it comes again), name and every
- *		(null: it comes once), domains and primaries (arrays of names),
- *		active, from, until (of what goes on, or comes next), hold, uid
- *		(of who ordered it, or null), reason
+ *		seconds since the start, url of one of several, text; done: text
+ *	maintenance	with subject: done: id, from, until; with end: done:
+ *		ended; else a window a line: id (null: recurring), name and
+ *		every (null: it occurs once), domains and primaries (arrays of
+ *		names), active, from, until (of the active or the next one),
+ *		hold, uid (who ordered it, or null), reason
  *	outages	an element of `outages` of mxwatch-status(7) a line, the newest
  *		first: of all, of the one primary or of the domain and its
  *		primaries, or the one; done: shown, availability (array of
  *		primary, known_since, availability_30d, availability_365d: of
- *		those primaries, or of all when they are 100 at most)
+ *		those primaries, or of all if they are 100 at most)
  *	events	number, time, what ("state", "primary", "flush", "expired",
  *		"breaker", "route", "spool", "reload", "alert", "operator"),
  *		domain, host, text a line, the oldest first; with follow also
  *		"alive", once a minute. done: shown
  *	doctor	a finding a line: domain ("": this host), check, severity
- *		("error", "warning", "info", and with a domain "ok"), text, remedy
- *		(or ""), checked; done: errors, warnings, infos (as many were
- *		shown), checked (when all was; or null). rc 1 with an error or a
- *		warning
- *	reload	file, line (0: all of it), severity, text: a finding a line
- *	cluster	of its status an element of `nodes` of `cluster` of
- *		mxwatch-status(7) a line; done: the rest of that object. rc 1
- *		with why when something is wrong; of the rest done: node, domain
+ *		("error", "warning", "info", and with a domain "ok"), text,
+ *		remedy (or ""), checked; done: errors, warnings, infos (the
+ *		numbers shown), checked (when the last check of all ended, or
+ *		null). rc 1 with an error or a warning
+ *	reload	file, line (0: the whole file), severity, text: a finding a line
+ *	cluster	status: an element of `nodes` of `cluster` of mxwatch-status(7)
+ *		a line; done: the rest of that object; rc 1 with the reason if
+ *		something is wrong. Others: done: node, domain
  *
- * In a cluster an answer comes from all nodes that have a part in it. Whom it could
- * not be had from is in "error" of the last line, and in "silent" (an array of
- * names); rc is 1 then, and the rest is there.
+ * In a cluster an answer comes from all nodes that have a part in it. Nodes
+ * that did not answer are in "error" of the last line, and in "silent" (an
+ * array of names); rc is 1 then, and the other parts are there.
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
- * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
- * its sender is told then), last_try, attempts, dsn, host, recipients (number),
- * code, enhanced, reply (what was said last of a recipient that waits: 452, "4.2.2",
- * text; code null: no server said it), rcpts (array of address, state, code,
- * enhanced, reply).
+ * "held"), size, arrival, next_try, expiry, notice (no more tries: its sender
+ * is notified at that time), last_try, attempts, dsn, host, recipients
+ * (number), code, enhanced, reply (the last reply about a waiting recipient:
+ * 452, "4.2.2", text; code null: not from a server), rcpts (array of address,
+ * state, code, enhanced, reply).
  *
  * Used by both sides. Pure. */
 #ifndef MX_CONTROL_PROTOCOL_H
@@ -203,30 +205,30 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_RAW	FIELD_BIT(41)
 #define FIELD_FOLLOW	FIELD_BIT(42)
 #define FIELD_NOW	FIELD_BIT(43)
-/* What selects among the messages of a domain, or of all. */
+/* Fields that select among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
 	    FIELD_OLDER | FIELD_YOUNGER | FIELD_LARGER | FIELD_SMALLER |       \
 	    FIELD_REPLY)
-#define FIELD_OPTIONAL FIELD_BIT(63) /* of a verb: no target is needed */
-#define FIELD_ACTS     FIELD_BIT(62) /* the same: it changes something */
-/* Exactly one of these is what a verb is about. */
+#define FIELD_OPTIONAL FIELD_BIT(63) /* of a verb: the target may be omitted */
+#define FIELD_ACTS     FIELD_BIT(62) /* of a verb: it changes something */
+/* The target of a verb: exactly one of these. */
 #define FIELD_TARGET                                                           \
 	(FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS | FIELD_ALL | FIELD_PATTERN)
 
-/* How a field is given: in the request, and on the command line. */
+/* How a field is given, in the request and on the command line. */
 enum control_field_kind {
-	FIELD_WORD, /* text; a word behind the verb */
+	FIELD_WORD, /* text; a word after the verb */
 	FIELD_TEXT, /* text; --name TEXT */
 	FIELD_FLAG, /* true or false; --name */
-	FIELD_SAID, /* true or false; the command line says it otherwise */
+	FIELD_SAID, /* true or false; without an option of its name */
 };
 
 struct control_field {
 	const char *name; /* the option has a '-' for each '_' */
-	uint64_t field; /* 0: with any verb */
+	uint64_t field; /* 0: allowed with any verb */
 	enum control_field_kind kind;
-	/* For people; of what is an option: "TIME", and what it does. */
+	/* For people, of an option: "TIME", and its purpose. */
 	const char *value, *help;
 };
 #define CONTROL_FIELDS	   46
@@ -342,7 +344,7 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "takeover NODE | move DOMAIN NODE|anywhere]",                      \
 	    "the nodes that share the queue")
 
-/* In place of a node, where a domain is moved: an earlier order is taken back. */
+/* In place of a node: withdraws an earlier move of the domain. */
 #define CONTROL_ANYWHERE "anywhere"
 
 enum control_verb {
@@ -359,7 +361,7 @@ struct control_verb_info {
 };
 extern const struct control_verb_info control_verbs[VERB_MAX];
 
-/* VERB_MAX when there is no such verb. */
+/* VERB_MAX: no such verb. */
 enum control_verb control_verb_parse(const char *name);
 /* As an option of the command line: "dry-run". */
 void control_option_name(const struct control_field *,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ranking: see ranking.h. A heap whose top is the last of those that are kept. */
+ * ranking: see ranking.h. A heap of the messages kept, with the last of them at
+ * the top. */
 #include "control/ranking.h"
 
 #include <ctype.h>
@@ -10,10 +11,10 @@
 
 #include "base/mem.h"
 
-#define KEY_MAX 128 /* enough of a name to sort by */
+#define KEY_MAX 128 /* of a name, enough to sort by */
 
 struct ranked {
-	uint64_t id; /* decides between equals */
+	uint64_t id; /* order of equal keys */
 	char *key, *line;
 };
 
@@ -140,7 +141,7 @@ make_key(const struct ranking *r, const struct msg_view *v, char *key)
 	}
 }
 
-/* Does it go behind the other? */
+/* Is a message with that key behind the other? */
 static bool
 is_behind(const struct ranking *r, const char *key, uint64_t id,
     const struct ranked *other)
@@ -174,7 +175,7 @@ sift_up(struct ranking *r, unsigned i)
 		swap(&r->e[i], &r->e[(i - 1) / 2]);
 }
 
-/* Among the first n entries. */
+/* Restores the heap of the first n entries. */
 static void
 sift_down(struct ranking *r, unsigned i, unsigned n)
 {

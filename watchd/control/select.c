@@ -8,14 +8,14 @@
 #include "control/verbs.h"
 #include "net/prefix.h"
 
-/* NULL: it was not given. */
+/* NULL: not given. */
 static const char *
 text_of(const struct call *c, uint64_t field, const char *key)
 {
 	return (c->fields & field) != 0 ? json_get_text(c->request, key) : NULL;
 }
 
-/* The moment so long ago; 0: not given. */
+/* The time that long ago; 0: not given. */
 static bool
 read_age(struct call *c, uint64_t field, const char *key, int64_t *ms)
 {

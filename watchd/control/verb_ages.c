@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * verb_ages: how many messages of each domain are how old, as qshape(1) of Postfix
- * shows it. The index of the queue is walked, in slices, so the numbers are exact (but
- * for what comes and goes meanwhile), and there are as many rows as domains, up to
- * AGES_ROWS; the rest is counted together. Loop thread. */
+ * verb_ages: the number of messages of each domain by age, as qshape(1) of
+ * Postfix shows it. The index of the queue is walked in slices, so the numbers
+ * are exact but for messages that arrive or leave meanwhile. At most AGES_ROWS
+ * domains have a row; the rest is one row. Loop thread. */
 #include <sys/tree.h>
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "control/verbs.h"
 
 #define AGES_ROWS  10000
-#define ROWS_SHOWN 20 /* when nothing else is said */
+#define ROWS_SHOWN 20 /* default */
 #define LINES_STEP 200
 
 static const int64_t bounds_s[] = { 300, 1200, 3600, 14400, 43200, 86400,
@@ -30,13 +30,13 @@ RB_HEAD(ages_tree, ages_row);
 
 struct ages_walk {
 	struct ages_tree tree;
-	struct ages_row *last; /* that was counted in */
+	struct ages_row *last; /* counted in last */
 	struct ages_row *rest;
 	unsigned rows;
 	int64_t now_ms;
 	uint64_t after;
 	bool walked;
-	/* then what is shown, the largest first */
+	/* then the rows to show, the largest first */
 	struct ages_row **sorted;
 	unsigned limit, next;
 };
@@ -117,7 +117,7 @@ larger_first(const void *a, const void *b)
 	return strcmp(x->domain, y->domain);
 }
 
-/* What is not shown is in the rest. */
+/* Adds the rows that are not shown to the rest. */
 static void
 ages_sort(struct ages_walk *w)
 {

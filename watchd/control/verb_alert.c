@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_alert: alerts, silence, ack and alert test. The alert thread does the work;
- * what is asked of it here never waits: the outcome of a test is looked for
- * now and then. Loop thread. */
+ * verb_alert: alerts, silence, ack and alert test. The alert thread does the
+ * work; requests to it never wait, and the result of a test is polled. Loop
+ * thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "status/status_json.h"
 
 #define TEST_POLL_MS   100
-#define TEST_ALIVE     (10 * CLOCK_SEC) /* the client hears that we wait */
+#define TEST_ALIVE     (10 * CLOCK_SEC) /* interval of lines that say we wait */
 #define MATCH_MAX      (TEXT_DOMAIN_MAX + 32)
 #define SILENCE_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
 
@@ -120,7 +120,7 @@ is_alert(const char *name, size_t len)
 	return false;
 }
 
-/* A list in the DNS, or a primary. */
+/* Is it a list in the DNS, or a primary? */
 static bool
 has_other(const struct snapshot *s, const char *name)
 {
@@ -132,8 +132,8 @@ has_other(const struct snapshot *s, const char *name)
 	return false;
 }
 
-/* "ALERT", "NAME" or "ALERT/NAME" as the memory has it, into dst; false: there
- * is neither such an alert nor such a domain, list in the DNS or primary. */
+/* Stores "ALERT", "NAME" or "ALERT/NAME", normalised, into dst; false: neither
+ * an alert, nor a domain, a list in the DNS or a primary. */
 static bool
 matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 {
@@ -292,7 +292,7 @@ verb_ack(struct call *c)
 
 struct test_wait {
 	int64_t ticket;
-	unsigned lines; /* that were sent */
+	unsigned lines; /* sent */
 	int64_t began, limit, said; /* monotonic ns */
 };
 
@@ -304,8 +304,8 @@ test_free(void *work)
 	mem_free(&w);
 }
 
-/* What has happened since the last look; without anything, now and then, that it
- * is waited for. */
+/* Sends the new lines of the test; without any, now and then, a line that says
+ * we wait. */
 static void
 test_progress(struct call *c, struct test_wait *w)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_cluster: the nodes that share the queue, and what an operator does with
- * them. What he orders is a word that all nodes hear of, so it is answered as soon
- * as it is said: status shows what has come of it. Loop thread. */
+ * verb_cluster: the nodes that share the queue, and orders about them. An order
+ * only goes to all nodes as a record, so it is answered at once: status shows
+ * its effect. Loop thread. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,8 +66,9 @@ static void MX_PRINTF(2, 3) say(struct buf *text, const char *fmt, ...)
 	(void)!buf_addf(text, "%s%s", text->len > 0 ? "; " : "", one);
 }
 
-/* What nobody who looks after it wants: a script waits until it is over. A node
- * that was stopped or taken out, and domains on their way, are somebody's will. */
+/* Says the faults that need an operator (rc 1: a script waits until they are
+ * over). A node that was stopped or removed, and domains being moved, are not:
+ * somebody ordered that. */
 static void
 say_trouble(struct buf *text, const struct snap_cluster *v,
     const struct control_node *node, unsigned n)
@@ -110,7 +111,7 @@ cluster_status(struct call *c)
 	buf_fini(&trouble);
 }
 
-/* ---- what an operator does */
+/* ---- orders */
 
 enum action { STATUS, JOIN, RELEASE, TAKEOVER, MOVE, ACTIONS };
 static const struct {
@@ -125,7 +126,7 @@ static const struct {
 	    FIELD_NODE | FIELD_DOMAIN },
 };
 
-/* False: it was answered. Without a name it is us. */
+/* The named node, by default this one. False: the call was answered. */
 static bool
 find_node(struct call *c, unsigned *id)
 {
@@ -136,7 +137,7 @@ find_node(struct call *c, unsigned *id)
 	bool named = (c->fields & FIELD_NODE) != 0;
 
 	if (named && strcmp(name, CONTROL_ANYWHERE) == 0) {
-		*id = 0; /* only a move knows it */
+		*id = 0; /* a number that only move accepts */
 		return true;
 	}
 	for (unsigned i = 0; i < n; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * verb_content: what is in a message (show) and copies of messages with their
- * envelopes (export), which mxwatchctl writes as files in the form of
+ * verb_content: the content of a message (show) and copies of messages with
+ * their envelopes (export), which mxwatchctl writes as files in the form of
  * mxwatch-salvage(8). Loop thread. */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "control/select.h"
 #include "control/verbs.h"
 
-#define EXPORT_PAGE 20 /* messages, whose envelopes are in memory meanwhile */
+#define EXPORT_PAGE 20 /* messages; their envelopes are in memory meanwhile */
 
 static void
 work_free(void *work)
@@ -63,7 +63,7 @@ show_step(struct call *c)
 		content_ask(c, t, on_shown);
 }
 
-/* All parts of a message have one content. */
+/* All parts of a message have the same content. */
 static void
 on_found(void *arg, int rc, const struct msg_view *v, unsigned n)
 {
@@ -108,15 +108,15 @@ verb_show_content(struct call *c)
 /* ---- export */
 
 struct export_walk {
-	struct selection wanted; /* its text is the request's */
-	uint64_t after; /* where the next page begins */
-	bool last; /* there is none */
+	struct selection wanted; /* its strings are the request's */
+	uint64_t after; /* start of the next page */
+	bool last; /* no next page */
 	struct {
 		uint64_t id;
 		cJSON *envelope;
 	} page[EXPORT_PAGE];
 	unsigned n, at;
-	bool open; /* of the page's message `at` the content is on its way */
+	bool open; /* the content of message at - 1 is being sent */
 	struct content_reader content;
 	double messages, bytes, damaged;
 };
@@ -131,7 +131,8 @@ export_free(void *work)
 	mem_free(&w);
 }
 
-/* What mxwatch-salvage(8) writes, with the same names; "body" comes last. */
+/* The fields and names of mxwatch-salvage(8), but for "body", which comes
+ * last. */
 static cJSON *
 envelope_of(const struct msg_view *v)
 {
@@ -182,7 +183,8 @@ envelope_of(const struct msg_view *v)
 	return o;
 }
 
-/* Of one message the list is asked for from there on. */
+/* With an id, the list is asked for from that message on; is this one of its
+ * parts? */
 static bool
 is_meant(const struct call *c, uint64_t id)
 {
@@ -239,7 +241,7 @@ on_piece(void *arg, int rc, const char *data, size_t len,
 	call_continue(c);
 }
 
-/* The envelope of the next one goes before its content. */
+/* Sends the envelope of the next message, which precedes the content. */
 static void
 message_begin(struct call *c)
 {
@@ -265,7 +267,7 @@ message_end(struct call *c)
 	w->open = false;
 	json_text(o, "id", text_id(w->content.id, id));
 	if (w->content.rc == -MX_ENOENT)
-		json_null(o, "body"); /* it left in the middle */
+		json_null(o, "body"); /* it left the queue meanwhile */
 	else
 		json_text(o, "body", w->content.rc == 0 ? "whole" : "damaged");
 	call_send(c, o);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * verb_doctor: what was found of this host and the domains. Without a domain it is
- * what was found when all was checked last, if that is a day ago at most, or goes
- * on again; else it is checked now, and shown as it comes. Loop thread. */
+ * verb_doctor: findings about this host and the domains. Without a domain the
+ * findings of the last check of all are shown, if it ended a day ago at most or
+ * is running again; else the check is started, and findings are sent as they
+ * come. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,15 +10,15 @@
 #include "control/verbs.h"
 #include "status/status_json.h"
 
-#define FRESH_S	    86400 /* what was found so long ago is shown */
+#define FRESH_S	    86400 /* s; older findings are not shown */
 #define PAGE	    20 /* subjects in a step */
 #define DOCTOR_POLL 100 /* ms */
 
 struct doctor_answer {
-	uint64_t seq; /* by time: what was shown */
-	bool begun; /* by name: `name` was shown */
+	uint64_t seq; /* seq of the last subject shown, by time */
+	bool begun; /* `name` is the last one shown, by name */
 	char name[TEXT_DOMAIN_MAX];
-	unsigned n[DOCTOR_SEVERITY_MAX]; /* that were sent */
+	unsigned n[DOCTOR_SEVERITY_MAX]; /* findings sent */
 };
 
 static const struct control_doctor_ops *
@@ -26,7 +27,7 @@ doctor_ops(const struct call *c)
 	return &call_ops(c)->doctor;
 }
 
-/* Where no domain was named, what is well is not worth a line. */
+/* Without a domain in the request, checks that passed are not shown. */
 static void
 send_finding(void *arg, const struct snap_finding *f)
 {
@@ -62,7 +63,7 @@ answer_end(struct call *c)
 	call_done(c, bad ? CONTROL_FAILED : CONTROL_OK, more);
 }
 
-/* What was found before, by name. */
+/* Sends earlier findings, by name. */
 static void
 shown_step(struct call *c)
 {
@@ -83,7 +84,7 @@ shown_step(struct call *c)
 	call_continue(c);
 }
 
-/* What is found now: of all, as it comes; */
+/* Sends the findings of a check of all, as they come. */
 static void
 found_step(struct call *c)
 {
@@ -102,7 +103,7 @@ found_step(struct call *c)
 	call_continue(c);
 }
 
-/* of this host and one domain, in this order. */
+/* Sends the findings of this host and one domain, in this order. */
 static void
 named_step(struct call *c)
 {
@@ -131,7 +132,7 @@ is_fresh(const struct call *c)
 
 	if (ended == 0 || (c->fields & (FIELD_DOMAIN | FIELD_NOW)) != 0)
 		return false;
-	/* With very many domains it takes hours. */
+	/* A check of very many domains takes hours. */
 	return (age >= 0 && age <= FRESH_S) || ops->is_busy(ops->arg, NULL);
 }
 

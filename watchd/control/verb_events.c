@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_events: what happened lately, and, for who follows, what happens. A follower is
- * said something once a minute at least, so that each side knows of the other. Loop
- * thread. */
+ * verb_events: the last events and, with follow, new ones. A following client
+ * gets a line once a minute at least, so that each side notices when the other
+ * is gone. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@
 #define ALIVE_NS    (60 * CLOCK_SEC)
 
 struct events_walk {
-	uint64_t number; /* up to which all were said */
+	uint64_t number; /* of the last event sent */
 	int64_t said; /* monotonic ns */
 	double shown;
 };

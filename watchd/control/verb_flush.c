@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_flush: flush and probe, the verbs that follow what they began. Both
- * look once a while at what became of it; nobody holds a pointer to them, so
- * a client may go away at any time and the flush or the probe goes on. Loop
- * thread. */
+ * verb_flush: flush and probe, the verbs that follow what they started. Both
+ * poll; nothing holds a pointer to the call, so the client may go away at any
+ * time and the flush or probe goes on. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,7 +12,7 @@
 #define SLICE_NS	  (2 * CLOCK_MS) /* of the loop, for many domains */
 #define DROP_CHUNKS	  64
 #define FLUSH_POLL_MS	  1000
-#define FLUSH_PROGRESS_MS 5000 /* a line for every domain at least so often */
+#define FLUSH_PROGRESS_MS 5000 /* interval of lines about a running domain */
 #define PROBE_POLL_MS	  250
 #define PROBE_LIMIT	  (60 * CLOCK_SEC)
 #define PROBE_LOOK_UP	  (2 * CLOCK_SEC)
@@ -21,14 +20,14 @@
 /* ---- flush */
 
 struct follow {
-	struct snapshot *all; /* whose domains are begun; NULL: they are */
-	unsigned at; /* the next of them */
-	unsigned look; /* the next that is followed */
+	struct snapshot *all; /* its domains are to be begun; NULL: all are */
+	unsigned at; /* the next one to begin */
+	unsigned look; /* the next one to look at */
 	unsigned n, running;
 	struct follow_domain {
 		char name[TEXT_DOMAIN_MAX];
 		bool ended;
-		uint64_t remaining; /* as last said */
+		uint64_t remaining; /* in the last line */
 		int64_t said; /* monotonic ns */
 	} * domain;
 	unsigned flushed, busy, cut;
@@ -119,7 +118,7 @@ is_maintained(const struct call *c, const char *domain)
 	return ops->holds(ops->arg, domain);
 }
 
-/* Begins one domain's. */
+/* Begins the flush of one domain. */
 static void
 flush_one(struct call *c, const char *name)
 {
@@ -163,8 +162,8 @@ flush_one(struct call *c, const char *name)
 	f->running++;
 }
 
-/* Begins some of all domains. True: there are more. Who goes away meanwhile has
- * had begun what was said to him. */
+/* Begins the flushes of some of all domains. True: there are more. If the
+ * client goes away meanwhile, those reported to it have begun. */
 static bool
 flush_some(struct call *c)
 {
@@ -277,8 +276,8 @@ probe_free(void *work)
 	mem_free(&w);
 }
 
-/* Has every primary been probed since? Counted, for several probes may fall
- * into one second; a name that is new now counts from nothing. */
+/* Has every primary been probed since the request? The number of probes tells,
+ * because several may happen within a second; a new primary counts from 0. */
 static bool
 probe_through(const struct probe_call *w, const struct snap_domain *d)
 {
@@ -315,8 +314,8 @@ probe_answer(struct call *c, const struct snap_domain *d)
 	call_done(c, healthy > 0 ? CONTROL_OK : CONTROL_FAILED, more);
 }
 
-/* There is nobody to probe, and it is known why; what is said may be that of
- * the look-up before until this one is through. */
+/* There is no primary to probe, for a known reason. The reason may be that of
+ * an earlier look-up, so PROBE_LOOK_UP is waited for a new one. */
 static bool
 no_list(const struct probe_call *w, struct call *c, const struct snap_domain *d)
 {

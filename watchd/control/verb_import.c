@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * verb_import: a copy of a message, as `export` and mxwatch-salvage(8) write it, is
- * taken as a new one: the client says its envelope and its content in lines behind
- * the request. Each recipient has to be one whom RCPT would be answered 250 for.
- * Nothing of it is there before all of it is durable. Loop thread. */
+ * verb_import: a copy of a message, as `export` and mxwatch-salvage(8) write
+ * it, is queued as a new message: the client sends its envelope and content in
+ * lines after the request. Each recipient has to be one for whom RCPT would be
+ * answered 250. Nothing is queued before all of it is durable. Loop thread. */
 #include <string.h>
 
 #include "base/base64.h"
@@ -20,7 +20,7 @@ struct import_work {
 	char *sender, *envid, *helo,
 	    *client; /* sender: NULL: no envelope yet */
 	bool body8, utf8;
-	struct relay_copy_rcpt *rcpts; /* their texts are ours */
+	struct relay_copy_rcpt *rcpts; /* owns their strings */
 	unsigned nrcpts;
 	uint64_t size;
 };
@@ -50,7 +50,7 @@ refuse(struct call *c, const char *what)
 	call_fail(c, CONTROL_REFUSED, "%s", what);
 }
 
-/* NULL: it is not there, or is too long to be one. */
+/* NULL: missing, or too long. */
 static char *
 short_text(const cJSON *o, const char *key)
 {

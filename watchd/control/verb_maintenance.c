@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * verb_maintenance: orders maintenance windows, ends and lists them. Loop thread. */
+ * verb_maintenance: orders, ends and lists maintenance windows. Loop thread. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,17 +13,17 @@
 
 #define LABEL_MAX (TEXT_DOMAIN_MAX + 8)
 #define LENGTH_MAX                                                             \
-	(INT64_C(366) * 24 * 3600) /* as long as that nobody works on it */
+	(INT64_C(366) * 24 * 3600) /* a longer one is not maintenance */
 
-/* A window that is asked for, while it is read. */
+/* The window of a request, while it is read. */
 struct window_order {
 	struct control_maintenance m;
 	char subject[LABEL_MAX];
 };
 
-/* ---- what is asked for */
+/* ---- the request */
 
-/* As primaries are labelled; false: it can be none. */
+/* The label of a primary; false: not a valid one. */
 static bool
 as_label(const char *text, char dst[LABEL_MAX])
 {
@@ -36,7 +36,7 @@ as_label(const char *text, char dst[LABEL_MAX])
 	return true;
 }
 
-/* A name with a port, or in brackets, is no domain. */
+/* A name with a port, or in brackets, is not a domain. */
 static bool
 take_subject(struct call *c, struct window_order *o)
 {

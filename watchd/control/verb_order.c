@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * verb_order: hold, release, bounce, remove and extend: of a message, of a domain, or
- * of all that a selection fits. The last is a walk through the list of what is queued:
- * a page, the order for each message of it, the next page when the client has room, so
- * a queue of a million is walked between other work. What comes to the queue during
- * the walk may or may not be met. What is being delivered meanwhile gets its order when
- * it is back, and is counted by itself, for by then it may be gone. Loop thread. */
+ * verb_order: hold, release, bounce, remove and extend, of a message, of a
+ * domain, or of all messages of a selection. The last is a walk of the queue's
+ * list: a page, the order for each of its messages, and the next page when the
+ * client has room, so a queue of a million is walked between other work.
+ * Messages that arrive during the walk may or may not be met. A message in
+ * delivery gets its order when the delivery ends; it is counted separately,
+ * because it may be gone by then. Loop thread. */
 #include <fnmatch.h>
 #include <string.h>
 
@@ -13,24 +14,24 @@
 #include "control/select.h"
 #include "control/verbs.h"
 
-#define ORDER_PAGE  200 /* messages: each is a record to be written */
-#define ORDER_NAMED 10 /* ids that a dry run names */
+#define ORDER_PAGE  200 /* messages; each is a record to be written */
+#define ORDER_NAMED 10 /* ids in the answer of a dry run */
 #define SLICE_NS    (2 * CLOCK_MS) /* of the loop, for many domains */
 #define DROP_CHUNKS 64
 
 struct order_walk {
-	struct selection wanted; /* its text is the request's */
-	uint64_t after; /* where the next page begins */
-	bool walked; /* there is none */
+	struct selection wanted; /* its strings are the request's */
+	uint64_t after; /* start of the next page */
+	bool walked; /* no next page */
 	struct relay_ordered sum;
 	double selected;
-	int64_t oldest_ms; /* of them; 0: none */
+	int64_t oldest_ms; /* arrival, of those selected; 0: none */
 	uint64_t ids[ORDER_NAMED];
 	unsigned nids, domains; /* domains: of extend */
-	/* Then the domains are looked through, for what expires next. */
+	/* Then the next expiry is looked for, domain by domain. */
 	struct snapshot *all;
 	unsigned at;
-	int64_t expiry_ms; /* 0: nothing does */
+	int64_t expiry_ms; /* 0: none */
 	char expiry_domain[TEXT_DOMAIN_MAX];
 };
 
@@ -51,7 +52,7 @@ is_dry(const struct call *c)
 
 /* ---- the end */
 
-/* Does that domain have what expires before all that is known? */
+/* Keeps the domain's next expiry if it is the earliest so far. */
 static void
 look_at_expiry(struct call *c, const char *domain)
 {
@@ -108,7 +109,7 @@ order_end(struct call *c)
 	call_done(c, w->sum.in_hand > 0 ? CONTROL_FAILED : CONTROL_OK, more);
 }
 
-/* Another slice of all domains; true: there are more. */
+/* Looks at a slice of the domains; true: there are more. */
 static bool
 expiry_some(struct call *c)
 {
@@ -135,7 +136,7 @@ expiry_step(struct call *c)
 		order_end(c);
 }
 
-/* `domain`: the one that it was about; "": several. */
+/* `domain`: the only one concerned; "": several. */
 static void
 order_over(struct call *c, const char *domain)
 {
@@ -154,7 +155,7 @@ order_over(struct call *c, const char *domain)
 
 /* ---- messages */
 
-/* One of them, or (all_parts) one and its other parts. */
+/* Orders for a part of a message, or (all_parts) for all of its parts. */
 static int
 order_one(struct call *c, uint64_t id, bool all_parts, struct relay_ordered *o)
 {
@@ -174,7 +175,7 @@ take_one(struct call *c, const struct msg_view *v)
 	struct order_walk *w = c->work;
 
 	if (!is_dry(c) && order_one(c, v->id, false, &w->sum) < 0)
-		return; /* it is gone meanwhile */
+		return; /* it has left the queue */
 	w->selected++;
 	if (is_dry(c)) {
 		w->sum.done++;
@@ -223,7 +224,8 @@ walk_step(struct call *c)
 		order_over(c, c->domain);
 }
 
-/* Of all messages nothing is given up by mistake. */
+/* Is every message to be given up, by the mere pattern "*"? Refused, as it may
+ * be a mistake. */
 static bool
 is_unlimited(const struct call *c)
 {
@@ -301,7 +303,7 @@ verb_remove(struct call *c)
 	order(c);
 }
 
-/* A domain alone: what comes is held, too. */
+/* Hold of a whole domain holds new messages, too. */
 static void
 set_hold(struct call *c, bool hold)
 {
@@ -336,7 +338,7 @@ verb_release(struct call *c)
 	set_hold(c, false);
 }
 
-/* ---- extend: of domains */
+/* ---- extend, of domains */
 
 static void
 extend_one(struct call *c, const char *domain)

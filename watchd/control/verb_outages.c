@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * verb_outages: the record of outages, page by page, the next one when the client
- * has taken the last. Of a domain those of its primaries are shown, too, for it has
- * none of its own where no mail was touched. Loop thread. */
+ * verb_outages: the record of outages, page by page, the next one when the
+ * client has taken the last. The outages of a domain include those of its
+ * primaries, because a domain has a record of its own only if mail was
+ * affected. Loop thread. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #define SERVERS_MAX 100
 
 struct outages_walk {
-	struct snapshot *s; /* whose strings the names are */
+	struct snapshot *s; /* owner of the names */
 	const char *name[NAMES_MAX];
 	struct kept_query query;
 	double shown;
@@ -106,7 +107,7 @@ walk_step(struct call *c)
 	buf_fini(&page);
 }
 
-/* A domain in its one form, or the label as it is. */
+/* Stores a domain in its canonical form, or the label as it is. */
 static void
 take_subject(struct call *c, struct outages_walk *w)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * verb_queue: queue, mailq and show. A listing goes page by page: the next is
- * asked for when the client has taken the last, so neither a queue of a
- * million messages nor a client that stops reading costs memory. For mailq
- * the recipients are fetched message by message where the listing does not
- * bring them. Loop thread. */
+ * requested when the client has taken the last, so neither a queue of a million
+ * messages nor a client that stops reading costs memory. For mailq the
+ * recipients are fetched message by message where the listing does not have
+ * them. Loop thread. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -12,23 +12,23 @@
 #include "control/select.h"
 #include "control/verbs.h"
 
-#define LIST_PAGE   100 /* messages: some 3 ms of text */
-#define LIST_SPARSE 300 /* while few of them are wanted */
-#define LIST_RCPTS  20 /* more of one message are fetched by themselves */
+#define LIST_PAGE   100 /* messages: about 3 ms of text */
+#define LIST_SPARSE 300 /* the same while few of them are selected */
+#define LIST_RCPTS  20 /* a message with more has them fetched */
 
 struct listing {
 	char domain[TEXT_DOMAIN_MAX]; /* "": all */
 	bool rcpts;
-	struct selection wanted; /* its text is the request's */
-	struct ranking *ranking; /* NULL: as they come */
-	unsigned limit; /* of lines; 0: none is said */
-	uint64_t after; /* where the next page begins */
-	bool last; /* there is none */
+	struct selection wanted; /* its strings are the request's */
+	struct ranking *ranking; /* NULL: in order of arrival */
+	unsigned limit; /* of lines; 0: none */
+	uint64_t after; /* start of the next page */
+	bool last; /* no next page */
 	double messages, bytes, shown;
-	unsigned page; /* how many are asked for */
-	uint64_t ids[LIST_SPARSE]; /* whose recipients are to be fetched */
+	unsigned page; /* messages to be asked for */
+	uint64_t ids[LIST_SPARSE]; /* their recipients are to be fetched */
 	unsigned n, next;
-	unsigned unreadable; /* how many of those were sent */
+	unsigned unreadable; /* number of those sent */
 };
 
 static void
@@ -109,8 +109,8 @@ list_emit(struct call *c, const struct msg_view *v)
 	}
 }
 
-/* What was ranked, a page of it; true: there may be more. In an answer that is
- * gathered a line begins with what it is sorted by (gather.c). */
+/* Sends a page of the ranked lines; true: there may be more. In a gathered
+ * answer a line begins with its sort key (gather.c). */
 static bool
 list_ranked(struct call *c)
 {
@@ -150,7 +150,7 @@ on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	l = c->work;
 	l->n = l->next = 0;
 	for (unsigned i = 0; i < n; i++) {
-		/* and those behind it, for they ascend */
+		/* later ones have to wait, too: ids ascend */
 		if (l->rcpts && l->n < LIST_SPARSE &&
 		    (l->n > 0 || v[i].nrcpts > LIST_RCPTS ||
 			(v[i].rcpts == NULL && v[i].nrcpts > 0)))
@@ -172,7 +172,7 @@ on_list_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 
 	if (c == NULL)
 		return;
-	/* what cannot be shown has left the queue meanwhile */
+	/* a message that is not found has left the queue */
 	l = c->work;
 	for (unsigned i = 0; rc >= 0 && i < n; i++)
 		if (v[i].id == l->ids[l->next])
@@ -181,7 +181,8 @@ on_list_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 	call_continue(c);
 }
 
-/* Of no domain that anybody knows: behind the page that is the last. */
+/* Messages with an unreadable record, thus of no known domain; they follow the
+ * last page. */
 static bool
 list_has_unreadable(struct call *c, struct relay_unreadable *u)
 {
@@ -268,7 +269,7 @@ list_free(void *work)
 	mem_free(&l);
 }
 
-/* False: it was answered. */
+/* False: the call was answered. */
 static bool
 list_order(struct call *c, struct listing *l)
 {
@@ -294,7 +295,7 @@ list_order(struct call *c, struct listing *l)
 		    ranking_list());
 		return false;
 	}
-	/* by age they come as they are */
+	/* without a ranking the list is sorted by age */
 	if (order != RANKING_AGE || reverse)
 		l->ranking = ranking_create(order, reverse,
 		    l->limit > 0 ? l->limit : RANKING_LIMIT);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * verb_recipients: which recipients a domain has, by its list or by what was learned.
- * Learned ones go page by page, the next when the client has taken the last. Of a
- * list its source is told, not its names, and whom of it the primary refuses. Loop
- * thread. */
+ * verb_recipients: the recipients of a domain, from its list or as learned.
+ * Learned ones go page by page, the next when the client has taken the last. Of
+ * a list only its source is shown, and those of its recipients that the primary
+ * refuses. Loop thread. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -14,7 +14,7 @@
 struct rcpt_walk {
 	char *after; /* the last local part so far */
 	bool more;
-	double n; /* that were sent */
+	double n; /* sent */
 };
 
 static void
@@ -47,7 +47,7 @@ on_name(void *arg, const char *local, const struct relay_learned *l)
 		send_name(c, local, l);
 }
 
-/* The list has it, and the primary refuses it for good. */
+/* A recipient of the list that the primary permanently refuses. */
 static void
 on_refused(void *arg, const char *mailbox, int64_t since_ms)
 {
@@ -65,7 +65,7 @@ on_refused(void *arg, const char *mailbox, int64_t since_ms)
 	w->n++;
 }
 
-/* The last line: by what it goes. */
+/* The last line: the source of the recipients. */
 static void
 walk_end(struct call *c)
 {
@@ -100,7 +100,7 @@ walk_step(struct call *c)
 		return;
 	}
 	after = w->after;
-	w->after = NULL; /* on_name() sets it anew */
+	w->after = NULL; /* on_name() sets it again */
 	w->more = r->learned(r->self, c->domain, after != NULL ? after : "",
 	    LEARNED_PAGE, on_name, c);
 	mem_free(&after);

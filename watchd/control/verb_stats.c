@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_stats: every metric of metrics.def by its name, a line a sample, from
- * one snapshot. A thousand domains are a hundred thousand lines, so they go
- * out object by object as the client takes them. Loop thread. */
+ * verb_stats: every metric of metrics.def by its name, one line a sample, from
+ * one snapshot. A thousand domains are a hundred thousand lines, so they are
+ * sent object by object as the client takes them. Loop thread. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -60,7 +60,7 @@ send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 	call_send(c, o);
 }
 
-/* One object's; key: its label, NULL: it has none. */
+/* Sends the samples of one object; key: its label, NULL: none. */
 static void
 send_samples(struct call *c, const struct metric *m, const void *base,
     const char *key, const char *name, const char *primary, int64_t wall_ms)
@@ -106,7 +106,7 @@ send_domain(struct call *c, const struct metric *m, const struct snap_domain *d,
 		    d->primary[j].label, wall_ms);
 }
 
-/* The i-th object of that scope, what names it, and under which label. */
+/* The i-th object of that scope, its name and the label of that name. */
 static const void *
 few_object(const struct snapshot *s, enum metric_scope scope, unsigned i,
     const char **key, const char **name)
@@ -140,7 +140,7 @@ few_object(const struct snapshot *s, enum metric_scope scope, unsigned i,
 	return NULL;
 }
 
-/* One object of the current metric; false when it has no more. */
+/* Sends one object of the current metric; false: there are no more. */
 static bool
 stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 {

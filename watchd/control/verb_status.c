@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC
  * verb_status: the document of mxwatch-status(7), piece by piece, as the client
- * takes them. In a cluster each node sends the domains that it owns, a line each,
- * and the node that was asked puts them into its own document, with those that
- * nobody claims. Loop thread. */
+ * takes them. In a cluster each node sends the domains that it owns, one line
+ * each, and the asked node inserts them into its own document, with the domains
+ * that no node claims. Loop thread. */
 #include "base/mem.h"
 #include "control/claim.h"
 #include "control/verbs.h"
 #include "status/status_json.h"
 #include "status/status_primaries.h"
 
-#define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
+#define STATUS_PIECE_MAX (64u << 20) /* the head has all alerts */
 
 struct status {
 	struct snapshot *s;
 	struct status_walk walk;
-	unsigned next, us; /* of a part: domain; our number */
+	unsigned next, us; /* of a part: next domain; our number */
 };
 
 struct status *

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * verb_vault: vault, replay and purge. All three go through the vault page by
- * page and do something with each message that fits: show it, queue it again, or
- * erase it. Loop thread. */
+ * verb_vault: vault, replay and purge. All three walk the vault page by page
+ * and show, requeue or erase each message that is selected. Loop thread. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,7 +10,7 @@
 #define VAULT_PAGE 200
 
 struct vault_walk {
-	struct selection wanted; /* its text is the request's */
+	struct selection wanted; /* its strings are the request's */
 	uint64_t after;
 	bool last;
 	double messages, bytes, skipped;
@@ -37,7 +36,7 @@ fits(const struct call *c, const struct msg_view *v)
 	return (c->fields & FIELD_ADDRESS) == 0 || has_address(v, c->address);
 }
 
-/* One that fits. */
+/* Handles a selected message. */
 static void
 act(struct call *c, const struct msg_view *v)
 {
@@ -135,7 +134,7 @@ walk_start(struct call *c)
 		walk_free(w);
 		return;
 	}
-	/* One message is looked for where it is. */
+	/* The walk for one message begins where it is. */
 	if ((c->fields & FIELD_ID) != 0)
 		w->after = (c->msg & ~UINT64_C(0xff)) - 1;
 	c->work = w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verb_why: explains what happens to a domain, a message or an address: its
- * state, the evidence, what comes next and which option would change it. The
- * same facts go along as fields for programs. Loop thread. */
+ * verb_why: explains the situation of a domain, a message or an address: its
+ * state, the evidence, the next step and the option that would change it. The
+ * same facts are in fields for programs. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,9 +12,9 @@
 #include "status/status_json.h"
 #include "status/status_primaries.h"
 
-#define REFUSED_SHOWN 20 /* names of a paragraph */
+#define REFUSED_SHOWN 20 /* names in a sentence */
 
-/* What the nodes see of its primary; that of the owner decides. */
+/* Adds each node's view of the primary; the owner's decides. */
 static void
 add_verdicts(const struct call *c, cJSON *o, cJSON *list, const char *domain,
     int64_t now_ms)
@@ -40,7 +40,7 @@ add_verdicts(const struct call *c, cJSON *o, cJSON *list, const char *domain,
 	}
 }
 
-/* Whose it is: by that node's probes its mail goes, or waits. */
+/* Says which node owns the domain: its probes decide for the mail. */
 static void
 say_owner(const struct call *c, cJSON *list, const char *domain)
 {
@@ -64,7 +64,7 @@ say_owner(const struct call *c, cJSON *list, const char *domain)
 		    "it.");
 }
 
-/* Of a domain that only has mail queued: bounces on their way, say. */
+/* About a domain with mail queued but no section, such as that of a bounce. */
 static void
 say_stranger(cJSON *list, struct call *c, const char *domain)
 {
@@ -84,7 +84,7 @@ say_stranger(cJSON *list, struct call *c, const char *domain)
 		    domain, (unsigned long long)(relay_domain_messages(&rd)));
 }
 
-/* The answer's frame; explain is the array of sentences. */
+/* Makes the frame of the answer; explain: the array of sentences. */
 static cJSON *
 answer_create(const char *kind, const char *subject, cJSON **explain)
 {
@@ -107,7 +107,7 @@ replace(cJSON *o, const char *key, cJSON *item)
 	    cJSON_ReplaceItemInObjectCaseSensitive(o, key, item));
 }
 
-/* The servers of the domain, whole. */
+/* The full objects of the domain's primaries. */
 static cJSON *
 servers_of(const struct snapshot *s, const struct snap_domain *d)
 {
@@ -138,7 +138,7 @@ on_refused(void *arg, const char *mailbox, int64_t since_ms)
 		s->n++;
 }
 
-/* Whoever keeps the list has to know whom to take out. */
+/* Names the refused recipients, for the maintainer of the list. */
 static void
 say_refused(struct call *c, cJSON *explain, const char *domain)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verbs: reads a request, refuses what is wrong in it with a sentence, and
- * does the verbs that need no waiting. A field that the verb does not know is
- * refused, too: a misspelt "dry_run" must not flush. Loop thread. */
+ * verbs: reads a request, refuses an invalid one with a sentence, and runs the
+ * verbs that do not wait. A field that the verb does not know is refused, too:
+ * a misspelt "dry_run" must not flush. Loop thread. */
 #include "control/verbs.h"
 
 #include <stdio.h>
@@ -123,7 +123,7 @@ check_values(struct call *c)
 	return 0;
 }
 
-/* No target is needed: the verb does without one, or a selection is there. */
+/* Without a target: the verb needs none, or a selection is given. */
 static bool
 is_selected(const struct call *c)
 {
@@ -197,7 +197,7 @@ verbs_start(struct call *c, const char *line, size_t len)
 	verbs_begin(c);
 }
 
-/* ---- what verbs share */
+/* ---- shared by verbs */
 
 bool
 verbs_domain_known(struct call *c)
@@ -220,7 +220,7 @@ verbs_domain_known(struct call *c)
 	return known;
 }
 
-/* ---- verbs that are done at once */
+/* ---- short verbs */
 
 void
 verb_forget(struct call *c)
@@ -286,7 +286,7 @@ work_free(void *work)
 	mem_free(&work);
 }
 
-/* It answers when the configuration is in force, or why it is not. */
+/* Answers when the configuration is in force, or with the reason why not. */
 void
 verb_reload(struct call *c)
 {

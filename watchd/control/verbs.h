@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * verbs: what is done with a request line. verbs.c reads and checks it and
- * does what is done at once; the other files hold the verbs that take longer.
- * Loop thread. */
+ * verbs: request lines. verbs.c reads and checks them and runs the short verbs;
+ * the other files hold the longer ones. Loop thread. */
 #ifndef MX_CONTROL_VERBS_H
 #define MX_CONTROL_VERBS_H
 
 #include "control/control_int.h"
 
-/* Never fails: what is wrong with the line is the answer. */
+/* Never fails: an error in the line is the answer. */
 void verbs_start(struct call *, const char *line, size_t len);
 void verbs_begin(struct call *); /* the same, with call.request, an object */
 
@@ -16,22 +15,23 @@ void verbs_begin(struct call *); /* the same, with call.request, an object */
 CONTROL_VERBS
 #undef VERB
 
-/* Is that domain configured, or is anything queued for it? Else the call has
- * been failed. */
+/* Is the domain configured, or is mail queued for it? Else the call has
+ * failed. */
 bool verbs_domain_known(struct call *);
 
-/* verb_status.c: the document, or all before its first domain; of now. True: that
- * was the last piece. end() takes NULL. */
+/* verb_status.c: the status document, made now, or its head (all before the
+ * first domain). status_piece() is true after the last piece. status_end()
+ * takes NULL. */
 struct status;
 struct status *status_begin(struct call *, bool head_only);
 bool status_piece(struct call *, struct status *);
 void status_end(struct status **);
-/* One of its domains, that no node claims; NULL: there is none of that name. */
+/* A domain that no node claims; NULL: no such domain. */
 cJSON *status_unclaimed(const struct status *, const char *domain);
 
-/* verb_content.c: show, of what is in the message. */
+/* verb_content.c: `show` of a message's content. */
 void verb_show_content(struct call *);
-/* verb_queue.c: a MESSAGE of protocol.h. */
+/* verb_queue.c: a MESSAGE as in protocol.h. */
 cJSON *verbs_message(const struct msg_view *, bool rcpts);
 
 #endif

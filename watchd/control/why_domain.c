@@ -56,7 +56,7 @@ say_maintenance(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "window.");
 }
 
-/* The primary refuses what it should take, and what follows. */
+/* The primary refuses what it should accept, and the consequences. */
 static void
 say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 {
@@ -201,7 +201,7 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		say_maintenance(list, d, now_ms);
 }
 
-/* Why a long way is not filled. */
+/* Why messages are not pipelined to a host. */
 static void
 say_way(cJSON *list, const char *label, const struct snap_host *h,
     int64_t now_ms)
@@ -225,7 +225,7 @@ say_way(cJSON *list, const char *label, const struct snap_host *h,
 		    label);
 }
 
-/* Lessons of deliveries about it. */
+/* What deliveries have learned about the host. */
 static void
 say_host(cJSON *list, const char *label, const struct snap_host *h,
     int64_t now_ms)
@@ -269,7 +269,7 @@ say_host(cJSON *list, const char *label, const struct snap_host *h,
 			sizeof(t)));
 }
 
-/* The server itself, whatever the domain's settings make of it. */
+/* The server itself, independent of the domain's settings. */
 static void
 say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
 {
