@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * alert: the sections receiver, alert, heartbeat and maintenance while they are
- * read, and the built-in alerts with the defaults of status/alert.def. A configuration
- * always holds every alert, so that the rules need not ask which ones were
- * written. */
+ * read, and the built-in alerts with the defaults of status/alert.def. A
+ * configuration always has every alert, so that the rules need not check which
+ * ones were written. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -32,7 +32,7 @@ option_is_titled(const struct option *o)
 	    o->section == SEC_HEARTBEAT || o->section == SEC_MAINTENANCE;
 }
 
-/* A default that its own option refuses is a mistake in alert.def. */
+/* A default that its own option refuses is an error in alert.def. */
 static void
 set(enum option_id id, void *base, const char *text)
 {
@@ -102,7 +102,7 @@ title_base(struct conf_title *t, struct config *c)
 	return t->alert;
 }
 
-/* Titles are sorted by section and title by now. */
+/* Titles are already sorted by section and title. */
 void
 titles_take(struct conf_loader *l)
 {

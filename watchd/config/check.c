@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * check: faults that no single option shows: pairs that contradict each other,
- * files that cannot be read, a primary that is ourselves. Runs once after
- * all text was read, on fields that may be missing because their text was
- * wrong (conf_pos.wrong); those are passed over, so that one mistake gives
- * one message. A pair is judged where at least one of the two was written;
- * what only comes from defaults is judged in defaults, once. */
+ * check: errors that no single option shows: contradictory options, unreadable
+ * files, a primary that is this host. Runs once after all text was read, on
+ * fields that may be unset because their text was wrong (conf_pos.wrong); those
+ * are skipped, so that one mistake gives one message. A pair is checked where
+ * at least one of the two was written; values that only come from defaults are
+ * checked in defaults, once. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "config_int.h"
 #include "net/resolvconf.h"
 
-/* Whether a and b may be compared here; *at is the later one written. */
+/* May a and b be compared here? *at is the position of the later one. */
 static bool
 pair(const struct check_subject *s, enum option_id a, enum option_id b,
     struct conf_pos *at)
@@ -37,8 +37,8 @@ pair(const struct check_subject *s, enum option_id a, enum option_id b,
 	return at->line != 0;
 }
 
-/* A pipe or the like in the place of a recipients file: that holds up nobody but
- * its domains, which get 451 until there is a file (recipients.h). */
+/* A FIFO or the like as a recipients file: it affects only its domains, which
+ * get 451 until there is a file (recipients.h). */
 static bool
 is_no_matter(enum option_id id, const char *path)
 {
@@ -48,7 +48,7 @@ is_no_matter(enum option_id id, const char *path)
 	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-/* 0, or a negative code and why. */
+/* 0, or a negative code and the reason. */
 static int
 try_file(enum option_id id, const char *path, struct mx_errbuf *why)
 {
@@ -82,7 +82,7 @@ check_file(struct conf_loader *l, struct conf_pos at, const char *label,
 	    l->as == &conf_reads_nothing || is_no_matter(id, path))
 		return;
 	errno = 0;
-	/* A reload without descriptors left is no fault of the file. */
+	/* A reload without free descriptors is not an error of the file. */
 	if (try_file(id, path, &why) != 0 && errno != EMFILE && errno != ENFILE)
 		conf_err(l, at, "%s%s %s cannot be read: %s", label,
 		    options[id].name, conf_quote(path, q), why.text);
@@ -109,7 +109,7 @@ check_times(const struct check_subject *s)
 		    "%sprobe: timeout %s is longer than interval %s", s->label,
 		    option_limit_text(o, d->probe.timeout_ms, a, sizeof(a)),
 		    option_limit_text(o, d->probe.interval_ms, b, sizeof(b)));
-	/* A short lifetime over delays that nobody wrote is no mistake. */
+	/* A lifetime shorter than the default delays is no mistake. */
 	if (!pair(s, OPT_DOMAIN_delay_warning, OPT_DOMAIN_lifetime, &at) ||
 	    (check_where(s, OPT_DOMAIN_delay_warning)->line == 0 &&
 		s->l->set[OPT_DOMAIN_delay_warning].line == 0))
@@ -147,7 +147,7 @@ check_dane(const struct check_subject *s)
 			    s->label, conf_quote(s->d->primary.s[i], q));
 }
 
-/* What may stand in any address begins no extension. */
+/* Characters that any address may contain begin no extension. */
 static void
 check_delimiter(const struct check_subject *s)
 {
@@ -163,7 +163,7 @@ check_delimiter(const struct check_subject *s)
 	    s->label, conf_quote(c, q));
 }
 
-/* Written in this section, and understood. */
+/* Is the option written in this section, and valid? */
 static bool
 is_written(const struct check_subject *s, enum option_id id)
 {
@@ -172,8 +172,8 @@ is_written(const struct check_subject *s, enum option_id id)
 	return at->line != 0 && !at->wrong;
 }
 
-/* A list says who exists: beside it nothing is learned, and nobody is unknown. What
- * defaults say may be meant for domains that learn. */
+/* A list is complete: with it nothing is learned, and no recipient is unknown.
+ * The values of defaults may be for domains that learn. */
 static void
 check_learning(const struct check_subject *s)
 {
@@ -203,7 +203,7 @@ check_source(struct conf_loader *l, struct conf_pos at, const char *label,
 	struct strlist argv;
 
 	if (spec_check(spec, &why) < 0) {
-		/* Not shown: it may hold a secret. */
+		/* not quoted: it may contain a secret */
 		conf_err(l, at, "%s: the source %s", label, why.text);
 		return;
 	}
@@ -283,7 +283,7 @@ check_domains(struct conf_loader *l)
 		    "there is no section domain; no mail would be accepted");
 }
 
-/* A folder is looked at when it is there; it may come later. */
+/* A folder is checked only if it exists; it may be created later. */
 static void
 check_domains_from(struct conf_loader *l)
 {
@@ -309,7 +309,7 @@ check_domains_from(struct conf_loader *l)
 		    "elsewhere, but domains_from_networks does");
 }
 
-/* Where dane is asked for first; false: nowhere. */
+/* The first use of dane; false: none. */
 static bool
 find_dane(const struct conf_loader *l, struct conf_pos *at)
 {
@@ -330,8 +330,7 @@ find_dane(const struct conf_loader *l, struct conf_pos *at)
 	return false;
 }
 
-/* DANE is worth what the resolver's word is worth, and that comes as one bit
- * of a datagram. */
+/* DANE depends on the resolver's validation, which is one bit of a datagram. */
 static void
 check_resolver(struct conf_loader *l)
 {
@@ -481,7 +480,8 @@ check_web(struct conf_loader *l)
 			    conf_quote(w->listen.a[i].text, q), lacks, risk);
 }
 
-/* Of a name: what a key of the store may have (relay/store/store.h). */
+/* A node's name may have the characters of a key of the store
+ * (relay/store/store.h). */
 static bool
 is_node_name(const char *name)
 {
@@ -489,7 +489,7 @@ is_node_name(const char *name)
 				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 	size_t n = strlen(name);
 
-	/* `mxwatchctl cluster move` means none of them by that word */
+	/* a keyword of `mxwatchctl cluster move` */
 	return n > 0 && n < 64 && strspn(name, good) == n &&
 	    strcmp(name, "anywhere") != 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_alert: alerts whose thresholds make no sense or that name nobody, and
- * heartbeats; receivers are check_receiver.c's. */
+ * check_alert: alerts with impossible thresholds or unknown receivers, and
+ * heartbeats. check_receiver.c checks receivers. */
 #include <string.h>
 
 #include "config_int.h"
@@ -82,7 +82,7 @@ check_heartbeat(const struct titled *s)
 	check_title_file(s, OPT_HEARTBEAT_ca_file, h->ca_file);
 }
 
-/* What stands in every key, label and subject. */
+/* The instance is in every key, label and subject. */
 static void
 check_instance(struct conf_loader *l)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_maintenance: windows that name nothing, that begin at no time, or that
- * would begin again before they are over. */
+ * check_maintenance: windows without a subject, that never begin, or that recur
+ * before they are over. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #define NAME_MAX_    63
 #define REASON_MAX_  160
 #define WINDOWS_MAX  1000u
-#define SUBJECTS_MAX 10000u /* of all of them */
+#define SUBJECTS_MAX 10000u /* of all windows */
 
 static int
 compare_name(const void *name, const void *entry)
@@ -18,7 +18,8 @@ compare_name(const void *name, const void *entry)
 	return strcmp(name, (*(struct conf_entry *const *)entry)->d.name);
 }
 
-/* Whose domains are all in the file may have misspelt one. */
+/* Warns of a domain that may be misspelt; only if all domains are in the
+ * file. */
 static void
 check_known(const struct titled *s)
 {

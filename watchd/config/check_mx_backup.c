@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * check_mx_backup: networks that would make anybody's server a primary, or this
- * host one. */
+ * check_mx_backup: networks so large that any server would be a primary, or
+ * that contain this host. */
 #include <string.h>
 
 #include "config_int.h"
 #include "net/addr.h"
 
-/* The address of "192.0.2.0/24" and its bits; -1: it is an address alone. What is
- * no prefix was refused where it was read. */
+/* The address and length of "192.0.2.0/24"; -1: an address without a length.
+ * Invalid prefixes were refused when read. */
 static bool
 split(const char *prefix, struct net_addr *a, int64_t *bits)
 {

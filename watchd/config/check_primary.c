@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_primary: a primary that is this server, or lies where it must not. What
- * only the DNS knows is looked at when it was asked (net/route.h). */
+ * check_primary: a primary that is this host, or outside its networks. Names
+ * are checked after their look-up (net/route.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ self_listed(const struct config *c, const char *host,
 	return false;
 }
 
-/* Whether an interface of this host has the address. */
+/* Does an interface of this host have the address? */
 static bool
 is_local(struct conf_loader *l, const struct net_addr *addr)
 {
@@ -37,7 +37,7 @@ is_local(struct conf_loader *l, const struct net_addr *addr)
 	return false;
 }
 
-/* Whether host:port leads back to one of our own listeners. */
+/* Is host:port one of our own listeners? */
 static bool
 is_self(struct conf_loader *l, const char *host, uint16_t port)
 {
@@ -65,7 +65,7 @@ is_self(struct conf_loader *l, const char *host, uint16_t port)
 	return self_listed(c, host, numeric ? &addr : NULL);
 }
 
-/* What the DNS would be asked about is looked at when it was (net/pin.h). */
+/* Only addresses; names are checked after their look-up (net/pin.h). */
 static void
 check_pin(const struct check_subject *s, struct conf_pos at, const char *host,
     uint16_t port)

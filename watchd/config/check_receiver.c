@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_receiver: receivers that lack what their type needs, or that would
- * tell of an outage through what is out. */
+ * check_receiver: receivers without an option that their type needs, or that
+ * would report an outage through the failed primary. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -29,7 +29,7 @@ check_title_file(const struct titled *s, enum option_id id, const char *path)
 
 enum type_url { URL_NONE, URL_OWN, URL_FILE, URL_LIST };
 
-/* A type, as receiver.def has it. */
+/* A type, as in receiver.def. */
 static const struct receiver_row {
 	const char *name;
 	enum type_url url;
@@ -46,7 +46,7 @@ static const struct receiver_row {
 #undef COMMON
 };
 
-/* The address, or addresses, by what the type says of them. */
+/* The options of the address, by the type. */
 static uint32_t
 url_options(enum type_url url)
 {
@@ -54,7 +54,7 @@ url_options(enum type_url url)
 	    (url == URL_FILE ? R(url_file) : 0);
 }
 
-/* Options that the type needs, and options that it would ignore. */
+/* Reports missing options, and options that the type ignores. */
 static void
 check_wants(const struct titled *s, const struct receiver_row *row)
 {
@@ -116,8 +116,8 @@ void
 check_url(const struct titled *s, enum option_id id, struct conf_pos at,
     const char *url)
 {
-	/* Text before an @ would be a password in a place that is logged. The
-	 * address is not shown: it may be a secret itself. */
+	/* Text before an @ would be a password, in a string that is logged. The
+	 * address is not quoted: it may be a secret itself. */
 	if (!is_url(url))
 		conf_err(s->l, at,
 		    "%s%s is not an address; write it like"
@@ -139,7 +139,7 @@ check_link(struct conf_loader *l, enum option_id id, const char *label,
 		    label, options[id].name, conf_quote(url, q));
 }
 
-/* The host and port of "smtp://host:port"; false when it is none. */
+/* The host and port of "smtp://host:port"; false: invalid. */
 static bool
 split_smarthost(const char *url, char *host, uint16_t *port)
 {
@@ -155,7 +155,7 @@ split_smarthost(const char *url, char *host, uint16_t *port)
 	return addr_split_host(text, host, port, tls ? 465 : 25) == 0;
 }
 
-/* Whether that host is one of the primaries; any port of theirs. */
+/* Is the host one of the primaries, on any port? */
 static bool
 is_primary(const struct conf_domain *d, const char *host)
 {
@@ -214,7 +214,7 @@ check_email(const struct titled *s)
 		    "%suser is set without password_file", s->label);
 }
 
-/* A label of metrics, a part of keys and of messages. */
+/* The name is a label of metrics, and part of keys and of messages. */
 void
 check_name(const struct titled *s)
 {
@@ -229,8 +229,8 @@ check_name(const struct titled *s)
 		    s->label);
 }
 
-/* Nothing that we start gets rights that we have not (no_new_privs). A
- * sendmail has no such bit itself, but leaves mail to a program that does. */
+/* Our child processes gain no privileges (no_new_privs). sendmail has no set-id
+ * bit itself, but hands mail to a program that has one. */
 static void
 check_command(const struct titled *s, const char *program)
 {

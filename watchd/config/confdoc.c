@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * confdoc: prints what the option table has to say of itself. Not installed:
- * it writes contrib/mxwatch.conf.sample and the option list in the manual
- * page, and tests/lint/manual holds both to it. */
+ * confdoc: prints the documentation of the option table. Not installed: it
+ * writes contrib/mxwatch.conf.sample and the option list in the manual page,
+ * and tests/lint/manual compares both with it. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * config: the life of a configuration. Reading goes: table defaults into
- * the fixed sections and into `defaults`; the text over them; then what
- * needs the whole file (which domain is there twice, what each domain takes
- * over from defaults, the cross-checks); then the domains are laid out in
- * one sorted array. It is all or nothing: with a single error the caller
- * gets NULL and goes on with the configuration it has. */
+ * config: the life of a configuration. Reading sets the defaults of the table
+ * in the fixed sections and in `defaults`; then the values of the text; then
+ * follow the steps that need the whole file (duplicate domains, inheritance
+ * from defaults, cross-checks); at last the domains are moved to one sorted
+ * array. All or nothing: with a single error the caller gets NULL and keeps its
+ * configuration. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ config_destroy(struct config *c)
 	mem_free(&c->ended);
 	mem_free(&c->domain);
 	pool_destroy(&c->pool);
-	if (c->local != NULL) /* all else is its */
+	if (c->local != NULL) /* which owns all else */
 		config_unref(&c->local);
 	else
 		own_free(c);
@@ -122,8 +122,7 @@ compare_titles(const void *va, const void *vb)
 	return a->at.line < b->at.line ? -1 : a->at.line > b->at.line;
 }
 
-/* After sorting, what is there twice stands side by side, the first one of
- * the file in front. */
+/* After sorting, duplicates are adjacent, in the order of the file. */
 void
 loader_find_twins(struct conf_loader *l)
 {
@@ -176,7 +175,7 @@ loader_inherit(struct conf_loader *l)
 	}
 }
 
-/* What is ourselves is for the route to say, which knows our ports. */
+/* The pin does not bar this host: the route does, which knows our ports. */
 static struct pin *
 add_pin(struct config *c, const struct strlist *networks, const char *barred)
 {
@@ -189,8 +188,8 @@ add_pin(struct config *c, const struct strlist *networks, const char *barred)
 	return pin;
 }
 
-/* What comes from defaults, or says the same as the domain before, is the same
- * pin: equal lists are one text of the pool. */
+/* Values from defaults, or equal to those of the previous domain, get the same
+ * pin: equal lists are one list of the pool. */
 static void
 make_pins(struct config *c)
 {
@@ -208,9 +207,9 @@ make_pins(struct config *c)
 	}
 }
 
-/* What differs from `defaults` is what strangers would choose otherwise: their
- * names are in no list, and a probe that asked for the postmaster of each would be
- * their question to the primary. */
+/* Differs from `defaults` where strangers would otherwise have control: their
+ * names are in no list, and a probe with RCPT for each domain's postmaster
+ * would let them put questions to the primary. */
 static void
 make_mx_backup(struct config *c)
 {
@@ -261,7 +260,8 @@ loader_fini(struct conf_loader *l)
 
 const struct conf_reader conf_reads_nothing = { NULL, NULL };
 
-/* Checks as who will read the files. A user that does not exist reads none. */
+/* Checks with the rights of the user who will read the files. A user that does
+ * not exist can read none. */
 static void
 check_as(struct conf_loader *l)
 {
@@ -278,7 +278,7 @@ check_as(struct conf_loader *l)
 	}
 }
 
-/* text NULL: what the file holds. `whole`: it has to be a configuration. */
+/* text NULL: read the file. `whole`: a configuration, not only domains. */
 static struct config *
 load(const char *name, const char *text, size_t len, bool whole,
     const struct conf_reader *as, struct conf_errors *errs)
@@ -299,7 +299,7 @@ load(const char *name, const char *text, size_t len, bool whole,
 	if (!fits)
 		conf_err(&l, (struct conf_pos){ 0 }, "is larger than %u MiB",
 		    CONF_FILE_MAX >> 20);
-	/* A file that cannot be read lacks nothing else. */
+	/* If the file cannot be read, nothing else is reported. */
 	if (l.nfiles > 1 || errs->n == 0 || errs->e[0].line != 0) {
 		loader_find_twins(&l);
 		loader_inherit(&l);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * config_int: shared by the files of this folder. A loader holds everything
- * that exists only while a configuration is read: the findings, the names of
- * the files, and where each option stood, so that a check made at the end
- * still names a line. The finished struct config keeps none of it. */
+ * config_int: shared by the files of this folder. A loader holds the state that
+ * exists only while a configuration is read: the findings, the names of the
+ * files, and the position of each option, so that a check made at the end still
+ * has its line. The finished struct config keeps none of it. */
 #ifndef MX_CONFIG_INT_H
 #define MX_CONFIG_INT_H
 
@@ -16,12 +16,12 @@
 #define CONF_DEPTH_MAX	 4u /* includes within includes */
 #define CONF_FILES_MAX	 10000u /* of one configuration */
 #define CONF_SEARCH_MAX	 100000u /* entries that one include may look at */
-#define CONF_SEARCH_S	 5u /* and how long */
+#define CONF_SEARCH_S	 5u /* and its time limit */
 #define CONF_ERRORS_MAX	 100u /* errors shown, and as many warnings */
-#define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
+#define CONF_QUOTE_MAX	 160 /* a value as quoted in a message */
 #define CONF_TEXT_MAX	 768 /* a message */
 #define ENTRY_BLOCK	 64u
-#define CONF_UNIT	 "unit" /* of a time: one without a unit is an error */
+#define CONF_UNIT	 "unit" /* for a time: a unit is required */
 
 enum conf_section {
 	SEC_TOP,
@@ -70,15 +70,15 @@ enum option_type {
 	/* a char *, NULL when left out */
 	TYPE_TEXT,
 	TYPE_PATH,
-	TYPE_FILE, /* a path that check.c wants to be readable */
+	TYPE_FILE, /* a path that check.c requires to be readable */
 	TYPE_SOURCE, /* such a path, or base/source_spec.h */
 	TYPE_HOST, /* made canonical */
 	TYPE_HOSTPORT,
 	TYPE_MAILBOX,
 	TYPE_SENDER, /* a mailbox or "" */
 	TYPE_BANNER, /* "" when left out */
-	TYPE_SECRET, /* a file that nobody else may read: base/file.h */
-	TYPE_TOKEN, /* one that is a line */
+	TYPE_SECRET, /* a file only its owner may read: base/file.h */
+	TYPE_TOKEN, /* the same, of one line */
 	/* a struct strlist */
 	TYPE_STRINGS,
 	TYPE_MAILBOXES,
@@ -87,10 +87,10 @@ enum option_type {
 	TYPE_PRIMARIES,
 	TYPE_PREFIXES,
 	TYPE_DNSBLS,
-	/* a struct listenlist; option.min is the port when none is given,
-	 * option.max is 1 where unix:/path may stand */
+	/* a struct listenlist; option.min is the default port, option.max is 1
+	 * if unix:/path is allowed */
 	TYPE_LISTEN,
-	/* those that set more than one field */
+	/* types that set more than one field */
 	TYPE_RESOLVERS,
 	TYPE_DELAYS,
 	TYPE_LOG,
@@ -111,8 +111,8 @@ enum option_id {
 enum option_class {
 	CLASS_RELOAD,
 	CLASS_RESTART, /* a running daemon cannot change it */
-	CLASS_REMOTE, /* a reload; a domain from elsewhere may have it, too */
-	CLASS_KEPT, /* stands in texts of our own only (removed.h) */
+	CLASS_REMOTE, /* reload; allowed for a domain from elsewhere */
+	CLASS_KEPT, /* only in texts written by the daemon (removed.h) */
 };
 
 struct option {
@@ -131,28 +131,28 @@ struct option {
 /* The right side of "=": one value, or a list in braces. */
 struct conf_value {
 	bool list;
-	bool broken; /* items are missing that made no sense, as was said */
+	bool broken; /* invalid items are missing, and were reported */
 	size_t n;
 	struct conf_item {
 		char *text;
-		unsigned line; /* 0: that of the option */
+		unsigned line; /* 0: the line of the option */
 	} * item;
 };
 
 struct conf_pos {
 	unsigned file : 31; /* index into loader.file */
-	unsigned wrong : 1; /* what stands there was refused */
-	unsigned line; /* 0: nowhere */
+	unsigned wrong : 1; /* the value was refused */
+	unsigned line; /* 0: not written */
 };
 
-/* The lines of a list that has more than one. */
+/* The lines of a list of several lines. */
 struct conf_lines {
 	struct conf_pos at; /* of its option */
 	size_t n;
 	unsigned *line;
 };
 
-/* One domain section while it is read. */
+/* A domain section while it is read. */
 struct conf_entry {
 	struct conf_domain d;
 	struct conf_pos at;
@@ -165,64 +165,65 @@ struct conf_title {
 	char *title;
 	struct conf_pos at;
 	struct conf_pos *set; /* by option_id */
-	struct conf_receiver *receiver; /* what it fills: one of these, */
+	struct conf_receiver *receiver; /* the target: one of these, */
 	struct conf_heartbeat *heartbeat;
 	struct conf_maintenance *maintenance;
-	struct conf_alert *alert; /* which belongs to the configuration */
+	struct conf_alert *alert; /* owned by the configuration */
 };
 
-enum conf_rules { /* of the text */
+enum conf_rules { /* which sections and options are allowed */
 	RULES_FILE, /* a configuration */
-	RULES_KEPT, /* domains, as we have written them */
+	RULES_KEPT, /* domains, as the daemon has written them */
 	RULES_ELSEWHERE, /* domains, with options of CLASS_REMOTE */
 };
 
 struct conf_loader {
 	struct config *c;
-	const struct conf_reader *as; /* who reads the files; NULL: we do */
+	const struct conf_reader *as; /* reads the files; NULL: this process */
 	enum conf_rules rules;
-	bool taken_before; /* the text was in force: no unit is asked of it */
+	/* The text was in force before: units are not required. */
+	bool taken_before;
 	struct conf_errors *errs;
-	struct conf_pos *errat; /* of each error, to sort them by */
+	struct conf_pos *errat; /* of each error, for sorting */
 	size_t nwarnings;
 	bool errors_cut, warnings_cut, domains_cut;
 	char **file;
 	size_t nfiles;
 	struct conf_pos set[OPT_COUNT]; /* domain options: of defaults {} */
 	struct conf_pos defaults_at, snmp_at;
-	struct conf_entry **entry; /* sorted by find_twins() */
+	struct conf_entry **entry; /* sorted by loader_find_twins() */
 	size_t nentries, entry_size;
-	struct conf_entry **block; /* they lie in, ENTRY_BLOCK in each */
+	struct conf_entry **block; /* memory of the entries, ENTRY_BLOCK each */
 	size_t nblocks;
 	struct conf_title *title;
 	size_t ntitles, title_size;
 	struct conf_lines *lines;
 	size_t nlines, lines_size;
-	struct net_addr *local; /* addresses of this host, once looked for */
+	struct net_addr *local; /* addresses of this host, once needed */
 	size_t nlocal;
 	bool local_known;
 };
 
-/* errors.c. Takes the finding; the first CONF_ERRORS_MAX are kept. */
+/* errors.c. Adds a finding; only the first CONF_ERRORS_MAX are kept. */
 void conf_err(struct conf_loader *, struct conf_pos, const char *fmt, ...)
     MX_PRINTF(3, 4);
 void conf_warn(struct conf_loader *, struct conf_pos, const char *fmt, ...)
     MX_PRINTF(3, 4);
 void conf_errors_sort(struct conf_loader *);
-/* Where item i of the list stands whose option stands there. */
+/* The position of item i of a list, whose option is at the given position. */
 struct conf_pos
 conf_item_pos(const struct conf_loader *, struct conf_pos, size_t i);
 /* A value in quotes, cut and made printable. dst holds CONF_QUOTE_MAX. */
 char *conf_quote(const char *s, char *dst);
 
-/* lookalike.c: what pasted text has in place of plain characters. */
+/* lookalike.c: characters in pasted text that look like plain ones. */
 struct lookalike {
 	unsigned code; /* of Unicode */
 	const char *name;
 	const char *remedy;
 	bool quote;
 };
-/* The one that begins at p, and its bytes; NULL: none does. */
+/* The lookalike at p, and its length in bytes; NULL: none. */
 const struct lookalike *
 lookalike_at(const char *p, const char *end, size_t *len);
 const struct lookalike *lookalike_in(const char *p, const char *end);
@@ -239,7 +240,7 @@ enum token_kind {
 	TOKEN_CLOSE,
 	TOKEN_EQUAL,
 	TOKEN_COMMA,
-	TOKEN_BAD, /* token.text says why */
+	TOKEN_BAD, /* token.text is the reason */
 };
 struct token {
 	enum token_kind kind;
@@ -251,17 +252,17 @@ struct token {
 struct lexer {
 	const char *p, *end;
 	unsigned line;
-	bool fresh; /* nothing but blanks on this line yet */
+	bool fresh; /* only blanks on this line so far */
 };
 void lex_init(struct lexer *, const char *text, size_t len);
 void lex_next(struct lexer *, struct token *);
 
-/* config.c. Domains of a text that was a valid configuration once; only themselves are
- * checked. As config_load(). */
+/* config.c. Reads domains from a text that was valid before; only the domains
+ * are checked. As config_load(). */
 struct config *
 config_parse_domains(const char *text, size_t len, struct conf_errors *);
 
-/* Whether the text that is read may set it. */
+/* May the text set the option? */
 static inline bool
 option_is_allowed(const struct conf_loader *l, const struct option *o)
 {
@@ -273,46 +274,45 @@ option_is_allowed(const struct conf_loader *l, const struct option *o)
 /* config.c: the steps of reading, for elsewhere.c. */
 void loader_find_twins(struct conf_loader *);
 void loader_inherit(struct conf_loader *);
-/* Frees all but the domains, which are the configuration's from here on. */
+/* Frees all but the domains, which the configuration takes over. */
 void loader_fini(struct conf_loader *);
 
-/* parse.c: one more domain; NULL when there are too many. `title` is its name as
- * it stands there, or NULL: it is not known yet (entry_name()). */
+/* parse.c: adds a domain; NULL: too many. `title` is its name as written, or
+ * NULL: not yet known (entry_name()). */
 struct conf_entry *
 entry_add(struct conf_loader *, struct conf_pos, const char *title);
 void entry_name(struct conf_loader *, struct conf_entry *, const char *title);
 
-/* parse_setting.c. A value for an option of a section that is read; `set` is where
- * that option stood, if it did. */
+/* parse_setting.c. Sets an option of a section; `set` is its earlier position,
+ * if any. */
 void setting_take(struct conf_loader *, const struct option *, void *base,
     struct conf_pos *set, struct conf_pos at, const char *label,
-    const struct conf_value *); /* NULL: there is none, as was said */
+    const struct conf_value *); /* NULL: none, already reported */
 void value_add(struct conf_value *, const char *, size_t len, unsigned line);
 void value_fini(struct conf_value *);
 
-/* parse_json.c: the same as JSON (elsewhere.h). */
+/* parse_json.c: the same for JSON (elsewhere.h). */
 void parse_json(struct conf_loader *, const char *name, const char *text,
     size_t len);
 
-/* parse.c: a file or a text under a file's name, and what it includes. */
+/* parse.c: a file, or a text under a file's name, and its includes. */
 void parse_file(struct conf_loader *, const char *path);
 void parse_text(struct conf_loader *, const char *name, const char *text,
     size_t len);
 
 unsigned loader_file(struct conf_loader *, const char *name);
 
-/* include.c. The chain of files that are open, innermost first. */
+/* include.c. The chain of open files, innermost first. */
 struct conf_source {
 	const struct conf_source *up;
 	unsigned file;
 	unsigned depth; /* 0: the main file */
 	uint64_t dev, ino; /* 0: a text in memory */
 };
-/* Reads a file: *text is the caller's then. False when that cannot be done,
- * which it has reported at `at`. */
+/* Reads a file; the caller frees *text. False: failed, and reported at `at`. */
 bool source_open(struct conf_loader *, struct conf_source *, const char *path,
     struct conf_pos at, char **text, size_t *len);
-/* The files that an include names, sorted; freed with source_list_free(). */
+/* The files of an include, sorted; freed with source_list_free(). */
 char **source_list(struct conf_loader *, const struct conf_source *,
     const char *pattern, struct conf_pos at, size_t *n);
 void source_list_free(char **, size_t n);
@@ -321,7 +321,7 @@ void source_list_free(char **, size_t n);
 extern const struct option options[OPT_COUNT];
 extern const struct section_info sections[SEC_COUNT];
 const struct option *option_find(enum conf_section, const char *name);
-/* The known name nearest to one that is not known; NULL when none is near. */
+/* The known name nearest to an unknown one; NULL: none is near. */
 const char *option_nearest(enum conf_section, const char *name);
 /* Any section's option of this name, for a hint. */
 const struct option *option_elsewhere(const char *name);
@@ -331,53 +331,53 @@ const char *section_nearest(enum conf_section parent, const char *name);
 bool option_is_list(const struct option *);
 void *option_field(const struct option *, void *base);
 bool option_of_domain(const struct option *);
-/* From domain to domain: nothing in there is owned by one of them. */
+/* From domain to domain: shares what the configuration owns. */
 void option_copy(const struct option *, void *dst, const void *src);
-/* Hands what option_set() has made for a domain's field to the pool. */
+/* Moves the value that option_set() made for a domain into the pool. */
 void option_share(const struct option *, void *base, struct conf_pool *);
-/* Leaves the field empty. */
+/* Frees and clears the field. */
 void option_free(const struct option *, void *base);
-/* Whether a domain has it as the other one has. */
+/* Is the option the same in both domains? */
 bool option_same(const struct option *, const struct conf_domain *,
     const struct conf_domain *);
 bool option_equal(const struct option *, const void *a, const void *b);
 
-/* Who is told of a value: of all that is wrong with it, item by item, and of
- * what is doubtful. `line` is that of the item, 0 of the whole. */
+/* The receiver of all errors and warnings of a value, item by item. `line` is
+ * that of the item, 0: of the option. */
 struct value_reason {
 	void (*tell)(void *arg, unsigned line, bool warning, const char *text);
 	void *arg;
 	unsigned line;
 	bool taken_before; /* as in the loader */
 };
-/* value.c: 0, or -MX_ESYNTAX; then the field is as it was. `why` NULL: nobody is
- * told. */
+/* value.c: 0, or -MX_ESYNTAX; then the field is unchanged. `why` NULL: not
+ * reported. */
 int option_set(const struct option *, void *base, const struct conf_value *,
     const struct value_reason *why) MX_NODISCARD;
 void option_set_default(const struct option *, void *base);
-/* A number, size or time in the shortest form that says it exactly. */
+/* A number, size or time in its shortest exact form. */
 char *
 option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
 
-/* elsewhere.c: makes the pin of the domains that will come from there. */
+/* elsewhere.c: makes the pin of domains from elsewhere. */
 void elsewhere_pin(struct config *);
 
 /* alert.c: the titled sections other than domain. */
 bool option_is_titled(const struct option *);
 void alerts_init(struct config *); /* the defaults of the table */
-/* The struct that a section of that title fills; NULL: no such section. */
+/* The struct that a section of that title sets; NULL: no such section. */
 void *title_base(struct conf_title *, struct config *);
-void titles_take(struct conf_loader *); /* hands them to the configuration */
+void titles_take(struct conf_loader *); /* moves them into the configuration */
 void alerts_free(struct config *);
 
-/* check.c: what takes more than one option to see. */
+/* check.c: checks of more than one option. */
 void check_config(struct conf_loader *);
 void check_entries(struct conf_loader *); /* of each domain */
-/* That a file can be read, by us as we are, and a secret is one (base/file.h) and not
- * empty. */
+/* Checks that the process can read the file, and that a secret is private
+ * (base/file.h) and not empty. */
 void check_file(struct conf_loader *, struct conf_pos, const char *label,
     enum option_id, const char *path);
-/* A domain section or defaults, as the checks see it. */
+/* A domain section or defaults, for the checks. */
 struct check_subject {
 	struct conf_loader *l;
 	const struct conf_domain *d;
@@ -385,7 +385,7 @@ struct check_subject {
 	char label[CONF_QUOTE_MAX + 16];
 };
 
-/* Where an option of it stands. */
+/* The position of one of its options. */
 static inline const struct conf_pos *
 check_where(const struct check_subject *s, enum option_id id)
 {
@@ -395,7 +395,7 @@ check_where(const struct check_subject *s, enum option_id id)
 /* check_primary.c */
 void check_primary(const struct check_subject *);
 
-/* One section with a title, as the checks see it. */
+/* A section with a title, for the checks. */
 struct titled {
 	struct conf_loader *l;
 	const struct conf_title *t;
@@ -408,10 +408,10 @@ void check_name(const struct titled *);
 void check_title_file(const struct titled *, enum option_id, const char *path);
 void check_url(const struct titled *, enum option_id, struct conf_pos,
     const char *url);
-/* That of a page for people; NULL and "" are none. */
+/* Checks the address of a page for people; NULL and "": none. */
 void check_link(struct conf_loader *, enum option_id, const char *label,
     const char *url);
-/* Where the option stands, or its section. */
+/* The position of the option, or else of its section. */
 struct conf_pos check_place(const struct titled *, enum option_id);
 
 /* check_mx_backup.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * diff: one pass over two lists that ascend by name. */
+ * diff: one pass over two lists sorted by name. */
 #include "config/diff.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * dnsbl_site: see dnsbl_site.h. Called by value_text.c to check and by
- * smtpd/dnsbl.c to use. */
+ * smtpd/dnsbl.c to use it. */
 #include "config/dnsbl_site.h"
 
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  *
  *	zone[=filter][*weight]	"zen.example.org=127.0.0.[2;4-7]*2"
  *
- * The filter says which answers count; in brackets stand alternatives and
- * ranges, "4-7" or "4..7". A weight below 0 is that of a list of good clients.
+ * The filter selects the answers that count; brackets hold alternatives and
+ * ranges, "4-7" or "4..7". A negative weight is for a list of good clients.
  * Pure. */
 #ifndef MX_CONFIG_DNSBL_SITE_H
 #define MX_CONFIG_DNSBL_SITE_H
@@ -18,12 +18,12 @@
 struct dnsbl_site {
 	char zone[TEXT_DOMAIN_MAX]; /* canonical */
 	int32_t weight;
-	uint8_t octet[4][32]; /* which values of each, a bit for each */
+	uint8_t octet[4][32]; /* the values of each octet, as a bit set */
 };
 
-/* NULL, or what is wrong. */
+/* NULL, or the error. */
 const char *dnsbl_site_parse(const char *s, struct dnsbl_site *);
-/* Does that answer count? `a` are the octets of an IPv4 address. */
+/* Does the answer count? `a` is its IPv4 address. */
 bool dnsbl_site_match(const struct dnsbl_site *, const uint8_t a[4]);
 
 #endif

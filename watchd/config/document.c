@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * document: the sample file and the option list of mxwatchd.conf(5), written
- * from the table, so that neither can tell of an option that is not there or
- * keep silent about one that is. confdoc.c prints them; tests/lint/manual
- * compares the print with what the tree ships. Paths that are chosen when
- * the program is built are given as their usual values, so that both texts
- * are the same in every build. */
+ * from the table, so that both have exactly the options that exist. confdoc.c
+ * prints them; tests/lint/manual compares the output with the files of the
+ * tree. Paths that are configured for the build are given as their usual
+ * values, so that both texts are the same in every build. */
 #include <string.h>
 
 #include "config_int.h"
@@ -12,8 +11,8 @@
 #define WIDTH	    78
 #define REMOTE_TEXT "A domain from elsewhere may have it."
 
-/* `text` in lines that begin with `prefix`; sentences: each on a new line,
- * as mdoc wants it. */
+/* Writes `text` in lines that begin with `prefix`; sentences: each on a new
+ * line, as mdoc wants it. */
 static void
 write_text(FILE *f, const char *prefix, const char *text, bool sentences)
 {
@@ -57,8 +56,9 @@ is_bare(const struct option *o)
 	    o->type == TYPE_NUM32 || o->type == TYPE_NUM64;
 }
 
-/* The default of the option, or its example, as in the file. A `quote` in
- * mdoc has another name, since one alone would quote macro arguments. */
+/* Writes the default of the option, or its example, as in the file. In mdoc a
+ * `quote` has a name of its own, because a plain one would quote macro
+ * arguments. */
 static void
 write_value(FILE *f, const struct option *o, const char *value,
     const char *quote)
@@ -91,7 +91,7 @@ sample_option(FILE *f, const struct option *o, const char *indent,
 	write_text(f, prefix, o->help, false);
 	if (o->cls == CLASS_REMOTE)
 		write_text(f, prefix, REMOTE_TEXT, false);
-	/* Without a name of its own most systems refuse to start. */
+	/* Most systems need it, so it is not commented out. */
 	fprintf(f, "%s%s%s = ", indent,
 	    o == &options[OPT_TOP_hostname] ? "" : mark, o->name);
 	write_value(f, o, o->example != NULL ? o->example : o->value, "\"");
@@ -102,8 +102,8 @@ static void
 sample_section(FILE *f, enum conf_section section, const char *indent)
 {
 	const struct section_info *s = &sections[section];
-	/* Sections whose mere presence turns something on (receivers, snmp)
-	 * are commented out: the sample must not enable them. */
+	/* Sections whose mere presence enables something (receivers, snmp) are
+	 * commented out. */
 	bool shown = s->served && section != SEC_SNMP &&
 	    (!s->titled || section == SEC_DOMAIN);
 	const char *mark = shown ? "" : "# ";

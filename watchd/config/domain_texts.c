@@ -5,8 +5,8 @@
  *	LENGTH SOURCE
  *	LENGTH NAME	and LENGTH bytes, a newline; of each text
  *
- * HASH is that of all behind its line: a disk that lies, or somebody's editor,
- * must not put half of the domains into force. */
+ * HASH covers all after its line: after a disk error or an edit, a part of the
+ * domains must not be put into force. */
 #include "config/domain_texts.h"
 
 #include <inttypes.h>
@@ -129,7 +129,7 @@ domain_texts_same(const struct domain_texts *a, const struct domain_texts *b)
 
 /* ---- the file */
 
-/* A name of somebody's file may hold anything but these. */
+/* A file name may contain any character; a newline is replaced. */
 static int
 add_line(struct buf *b, size_t len, const char *name)
 {
@@ -182,7 +182,7 @@ struct text_cursor {
 	const char *p, *end;
 };
 
-/* "NUMBER NAME\n"; false: it is none. */
+/* "NUMBER NAME\n"; false: invalid. */
 static bool
 take_line(struct text_cursor *c, size_t *number, char *name)
 {

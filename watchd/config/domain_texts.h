@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * domain_texts: what a source of domains (elsewhere.h) consists of: the texts of
- * its files, ascending by name, or the one text that was fetched. Immutable once
- * it is complete, and reference counted; any thread. The last good one is kept as
- * one file of the spool. */
+ * domain_texts: the contents of a source of domains (elsewhere.h): the texts of
+ * its files, ascending by name, or the one text that was fetched. Immutable
+ * once complete, and reference counted; any thread. The last good one is kept
+ * as one file of the spool. */
 #ifndef MX_CONFIG_DOMAIN_TEXTS_H
 #define MX_CONFIG_DOMAIN_TEXTS_H
 
@@ -18,22 +18,22 @@ struct domain_texts;
 struct domain_texts *domain_texts_create(const char *source);
 struct domain_texts *domain_texts_ref(struct domain_texts *);
 void domain_texts_unref(struct domain_texts **);
-/* Copies; for who makes it. `name` is shown, "" of what was fetched. -MX_ETOOBIG:
- * there would be too many, or too much. */
+/* Copies the text; only while it is being built. `name` is for messages, "" for
+ * a fetched text. -MX_ETOOBIG: too many texts, or too long. */
 int domain_texts_add(struct domain_texts *, const char *name, const char *text,
     size_t len) MX_NODISCARD;
 
 const char *domain_texts_source(const struct domain_texts *);
 size_t domain_texts_count(const struct domain_texts *);
-/* Lent. */
+/* Borrowed. */
 const char *domain_texts_at(const struct domain_texts *, size_t i,
     const char **name, size_t *len);
-/* The same texts under the same names? NULL is like itself only. */
+/* Are texts and names the same? NULL equals only NULL. */
 bool
 domain_texts_same(const struct domain_texts *, const struct domain_texts *);
 
-/* Both block. The file is replaced as a whole, and says of itself whether it is
- * whole. NULL: there is none (*eb says nothing), or it cannot be read. */
+/* Both block. The file is replaced atomically and has a checksum. NULL: no file
+ * (*eb is empty), or it cannot be read. */
 int domain_texts_save(const struct domain_texts *, const char *path,
     struct mx_errbuf *eb) MX_NODISCARD;
 struct domain_texts *domain_texts_load(const char *path, struct mx_errbuf *eb);

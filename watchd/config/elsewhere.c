@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * elsewhere: see elsewhere.h. The loader of a file serves; what it finds goes into
- * a configuration that borrows all that is no domain from the local one. */
+ * elsewhere: see elsewhere.h. The loader of the file is used; the result is a
+ * configuration that borrows all but the domains from the local one. */
 #include "config/elsewhere.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "config_int.h"
 #include "pool.h"
 
-/* What a domain's primaries must not be; without networks (there were some when
- * it came) it is the loopback and ourselves. */
+/* The pin of the source's domains. Without networks (a kept source may have had
+ * some) only loopback and this host are barred. */
 void
 elsewhere_pin(struct config *c)
 {
@@ -58,8 +58,8 @@ read_text(struct conf_loader *l, const struct domain_texts *texts, size_t i)
 	mem_free(&name);
 }
 
-/* Of two the file's is the one that the operator wrote; yet none is taken for the
- * other silently. */
+/* A domain in both file and source is an error, because neither may override
+ * the other silently; a kept source's is left out with a warning. */
 static void
 find_local_twins(struct conf_loader *l, bool kept)
 {
@@ -87,7 +87,7 @@ find_local_twins(struct conf_loader *l, bool kept)
 	l->nentries = n;
 }
 
-/* Both ascend by name; those of the source were all the domains there are. */
+/* Both are sorted by name; c->domain has only the source's so far. */
 static void
 merge(struct config *c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * errors: the list of findings. Checks run after the whole text was read, so
- * findings do not come in the order of the file; they are sorted at the end.
- * Errors and warnings are capped apart, so that a thousand warnings hide no
- * error and a broken file of 100,000 domains does not fill the screen. */
+ * findings are not in the order of the file; they are sorted at the end. Errors
+ * and warnings have separate limits, so that a thousand warnings hide no error
+ * and a broken file of 100,000 domains does not fill the screen. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ conf_warn(struct conf_loader *l, struct conf_pos at, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A finding is rare: no index is kept for it. Those beyond the ones that are
- * shown do not look. */
+/* Findings are rare, so lines are searched without an index. Beyond the limit
+ * of shown findings the search is skipped. */
 struct conf_pos
 conf_item_pos(const struct conf_loader *l, struct conf_pos at, size_t i)
 {

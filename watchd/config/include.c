@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * include: the files behind a configuration. An include names one file or a
- * pattern, relative to the folder of the file that has it. A file may come
- * in twice (it will be told about its duplicates), but never from within
- * itself; depth, number and size have caps, so that a mistake ends in a
- * message and not in swap. Called while starting, reloading or checking;
- * reads local files only. */
+ * include: the files of a configuration. An include names one file or a
+ * pattern, relative to the folder of the including file. A file may be included
+ * twice (its duplicates are reported), but not by itself; depth, number and
+ * size have limits, so that a mistake ends in a message and not in swap. Called
+ * while starting, reloading or checking; reads local files only. */
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -20,7 +19,7 @@
 #include "base/mem.h"
 #include "config_int.h"
 
-/* Whether the file may be read where it is named: no loop, not too deep. */
+/* May the file be included here: no loop, not too deep? */
 static bool
 allowed(struct conf_loader *l, const struct conf_source *s,
     const struct stat *st, const char *path, struct conf_pos at)
@@ -58,7 +57,7 @@ source_open(struct conf_loader *l, struct conf_source *s, const char *path,
 	int fd = -1, rc = -1;
 
 	*text = NULL;
-	/* Not to hang on a FIFO that a pattern has caught. */
+	/* does not block on a FIFO that a pattern matches */
 	fd = open(path, O_RDONLY | O_CLOEXEC | (s->depth > 0 ? O_NONBLOCK : 0));
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		conf_err(l, at, "%s%s cannot be read: %s",
@@ -87,8 +86,8 @@ out:
 	return rc == 0;
 }
 
-/* ---- the search: a folder may be huge, or slow, and a pattern may go through many
- * of them. Entries are counted and time is taken, whatever glob() asks for. */
+/* ---- the search. A folder may be huge, or slow, and a pattern may match many.
+ * glob()'s calls are counted and timed. */
 
 static _Thread_local struct {
 	int64_t until;
@@ -117,7 +116,7 @@ search_opendir(const char *path)
 {
 	if (search_goes_on())
 		return opendir(path);
-	errno = ENOENT; /* as if there were nothing: glob() ends soon */
+	errno = ENOENT; /* appears empty: glob() ends soon */
 	return NULL;
 }
 
@@ -145,7 +144,7 @@ search_closedir(void *dir)
 	(void)closedir(dir);
 }
 
-/* As glob(); `search.over` tells that it was cut off. */
+/* As glob(); `search.over`: it was cut off. */
 static int
 search_files(const char *pattern, glob_t *g)
 {
@@ -161,8 +160,8 @@ search_files(const char *pattern, glob_t *g)
 	return glob(pattern, GLOB_ALTDIRFUNC, NULL, g);
 }
 
-/* The pattern as glob() wants it. What stands in the folder's own name is
- * meant as it is. */
+/* The pattern for glob(). Special characters in the folder's name are
+ * escaped. */
 static char *
 full_pattern(const char *file, const char *pattern)
 {
@@ -202,8 +201,8 @@ source_list(struct conf_loader *l, const struct conf_source *s,
 		    "folders; name a folder with the files alone",
 		    quoted, CONF_SEARCH_S, CONF_SEARCH_MAX);
 	} else if (rc == GLOB_NOMATCH) {
-		/* An empty conf.d is perhaps as it should be; a wrong path is
-		 * the loss of all its domains. */
+		/* An empty conf.d may be intended; a wrong path loses all of
+		 * its domains. */
 		if (strpbrk(pattern, "*?[") == NULL)
 			conf_err(l, at, "include: there is no file %s", quoted);
 		else

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * lex: the words of a configuration. Libraries for this were looked at;
- * libconfuse, which knows the same grammar, stops at the first error and
- * forgets the line of what it has read. The promise here is that every
- * error is reported with its file and line in one run, hence this lexer and
- * the parser in parse.c.
+ * lex: the tokens of a configuration. Existing libraries were considered:
+ * libconfuse, which has the same grammar, stops at the first error and does not
+ * keep the lines of what it has read. Here every error is reported with its
+ * file and line in one run, hence this lexer and the parser in parse.c.
  *
- * Works on a text in memory and knows nothing of files. It reports nothing:
- * a bad token carries its reason, and who takes it says it, so that the
- * parser may look ahead on a copy of the state without saying it twice. */
+ * Works on a text in memory, without files. It reports nothing: a bad token has
+ * its reason, and its consumer reports it, so that the parser may look ahead on
+ * a copy of the state without reporting it twice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,15 +17,15 @@ lex_init(struct lexer *x, const char *text, size_t len)
 {
 	x->p = text;
 	x->end = text + len;
-	/* the byte order mark that some editors write */
+	/* the byte order mark of some editors */
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		x->p += 3;
 	x->line = 1;
 	x->fresh = true;
 }
 
-/* Bare words are what numbers, times, names, paths and addresses are made
- * of; anything odder wants quotes. */
+/* The characters of a bare word: those of numbers, times, names, paths and
+ * addresses; others need quotes. */
 static bool
 is_word(char c)
 {
@@ -35,7 +34,7 @@ is_word(char c)
 	    (c != '\0' && strchr("_-.:/@%+*?[]", c) != NULL);
 }
 
-/* A carriage return, or several, at the end of a line: files of other systems
+/* One or more carriage returns at the end of a line: files of other systems
  * have them, and a transfer may have doubled them. */
 static bool
 ends_line(const struct lexer *x)
@@ -120,8 +119,8 @@ bad_lookalike(struct token *t, const struct lookalike *l)
 	bad(t, why);
 }
 
-/* A string that is not closed on the line that was read. What looks like its
- * closing quote is meant as that. */
+/* A string that is not closed on its line. A lookalike quote is taken for its
+ * closing one. */
 static void
 bad_open(struct lexer *x, const char *start, struct token *t)
 {
@@ -140,8 +139,8 @@ bad_open(struct lexer *x, const char *start, struct token *t)
 		    " a \" is missing");
 }
 
-/* The opening quote was seen. A string that is not closed ends with its
- * line, so that what follows is read as it was meant. */
+/* At the opening quote. An unclosed string ends with its line, so that the
+ * following lines are read as intended. */
 static void
 lex_string(struct lexer *x, struct token *t)
 {
@@ -181,8 +180,8 @@ lex_string(struct lexer *x, struct token *t)
 	t->len = n;
 }
 
-/* What typographic quotes enclose was meant as a string, up to the plain quote
- * that somebody has mended already. */
+/* Skips a string in typographic quotes, up to a closing quote of either
+ * kind. */
 static void
 skip_quoted(struct lexer *x)
 {
@@ -215,9 +214,9 @@ lex_lookalike(struct lexer *x, struct token *t)
 	from = x->p;
 	if (l->quote)
 		skip_quoted(x);
-	if (x->p == x->end || *x->p == '\n') /* it was a closing one */
+	if (x->p == x->end || *x->p == '\n') /* it was a closing quote */
 		x->p = from;
-	/* They come in runs. */
+	/* one error for a run of them */
 	while (lookalike_at(x->p, x->end, &more) == l)
 		x->p += more;
 	return true;
@@ -246,7 +245,7 @@ lex_other(struct lexer *x, struct token *t)
 		snprintf(why, sizeof(why), "the byte 0x%02x may %s", c,
 		    c >= 0x80 ? "stand in a quoted string only" :
 				"not stand in a configuration");
-	/* One complaint for a run of such bytes: they come in runs. */
+	/* one error for a run of such bytes */
 	while (x->p < x->end && (unsigned char)*x->p == c)
 		x->p++;
 	if (c >= 0x80)

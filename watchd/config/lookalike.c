@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * lookalike: characters that word processors and web pages put in place of the
- * plain ones. Pasted into a configuration they look right and are not, so they
- * are called by name. Pure. */
+ * lookalike: characters that word processors and web pages substitute for plain
+ * ones. Pasted into a configuration they look right but are not, so errors name
+ * them. Pure. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,8 +30,8 @@ static const struct lookalike table[] = {
 	{ 0xfeff, "byte order mark", "remove it", false },
 };
 
-/* The number of the character at p, of which those of the table have two or
- * three bytes in UTF-8; 0: it is neither. */
+/* The code point at p, if it has two or three bytes in UTF-8, as all of the
+ * table have; else 0. */
 static unsigned
 decode(const unsigned char *p, size_t left, size_t *len)
 {

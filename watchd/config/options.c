@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * options: the table of options.def as data, and what can be done with a
- * field when only its type is known: find it, copy it, compare it, free it.
- * Setting one from text is in value.c. Pure. */
+ * options: the table of options.def as data, and the operations on a field by
+ * its type: find, copy, compare, free. value.c sets one from text. Pure. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -19,7 +18,7 @@
 #define GB(n)	(MB(n) << 10)
 #define TB(n)	(GB(n) << 10)
 
-/* ",pagerduty,alertmanager,..." and what each is. */
+/* ",pagerduty,alertmanager,..." and the description of each. */
 #define RECEIVER(type, name, url, needs, takes, help) "," #name
 static const char receiver_types[] =
 #include "config/receiver.def"
@@ -142,7 +141,7 @@ option_elsewhere(const char *name)
 {
 	size_t i, k;
 
-	/* From domain on: most options are there, and most mistakes. */
+	/* Starts at domain, which has most options and most mistakes. */
 	for (i = 0; i < OPT_COUNT; i++) {
 		k = (i + OPT_DOMAIN_FIRST) % OPT_COUNT;
 		if (options[k].cls != CLASS_KEPT &&
@@ -168,8 +167,8 @@ section_find(enum conf_section parent, const char *name,
 	return false;
 }
 
-/* How many letters have to be put in, taken out or changed to make one name
- * of the other (Levenshtein), or `far` when one of them is no such name. */
+/* The edit distance of the names (Levenshtein), or FAR if one of them is too
+ * long for an option. */
 static unsigned
 distance(const char *a, const char *b)
 {
@@ -197,7 +196,7 @@ distance(const char *a, const char *b)
 	return row[nb];
 }
 
-/* Keeps the nearer name; a third of the letters may be wrong. */
+/* Keeps the nearer name; up to a third of the letters may differ. */
 static void
 consider(const char *known, const char *name, unsigned *best,
     const char **nearest)
@@ -265,7 +264,7 @@ option_field(const struct option *o, void *base)
 	return (char *)base + o->offset;
 }
 
-/* How many bytes a field of a plain type has; 0 for those with pointers. */
+/* The size of a field of a plain type; 0 for those with pointers. */
 static size_t
 plain_size(const struct option *o)
 {
@@ -297,14 +296,14 @@ option_of_domain(const struct option *o)
 	    o <= &options[OPT_DOMAIN_LAST];
 }
 
-/* A list of a domain: the pool's. */
+/* Is it a list of a domain, owned by the pool? */
 static bool
 is_shared_list(const struct option *o)
 {
 	return o->type == TYPE_PRIMARIES || o->type == TYPE_PREFIXES;
 }
 
-/* Only options of a domain section are ever copied, from defaults. */
+/* Only options of a domain section are copied, from defaults. */
 void
 option_copy(const struct option *o, void *dst, const void *src)
 {
@@ -338,8 +337,7 @@ option_copy(const struct option *o, void *dst, const void *src)
 	}
 }
 
-/* Equal texts have one address in the pool by then, so equal lists are equal
- * bytes. */
+/* Shares the strings first: then equal lists are equal bytes. */
 static void
 share_strlist(struct strlist *list, struct conf_pool *pool)
 {
@@ -385,7 +383,7 @@ option_free(const struct option *o, void *base)
 
 	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
 		return;
-	if (option_of_domain(o)) { /* the pool's */
+	if (option_of_domain(o)) { /* owned by the pool */
 		if (is_shared_list(o))
 			*(struct strlist *)field = (struct strlist){ 0, NULL };
 		else
@@ -448,7 +446,7 @@ option_same(const struct option *o, const struct conf_domain *a,
 	return la->n == lb->n;
 }
 
-/* Of those that are no domain's, only what needs a restart is compared. */
+/* Of the other sections only options that need a restart are compared. */
 bool
 option_equal(const struct option *o, const void *a, const void *b)
 {

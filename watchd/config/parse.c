@@ -6,10 +6,10 @@
  *     value   = word | string | "{" [ word-or-string { "," ... } [","] ] "}"
  *
  * A library would stop at the first error (see lex.c). Here an error is
- * noted and reading goes on at the next setting or closing brace; a section
- * that finds the beginning of another one on its own level takes it that its
- * own brace is missing and gives way. So one run shows what is wrong, and
- * shows it once. Depth is bounded by the sections there are. */
+ * recorded and reading goes on at the next setting or closing brace; a section
+ * in which a section of the top level begins assumes that its own brace is
+ * missing, and ends. So one run shows all errors, each once. Depth is bounded
+ * by the nesting of sections. */
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +60,7 @@ parser_recover(struct parser *p)
 	}
 }
 
-/* Past a section that makes no sense; its opening brace is looked at. */
+/* Skips an invalid section; its opening brace is the current token. */
 static void
 skip_block(struct parser *p)
 {
@@ -167,7 +167,7 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 	return parse_block(p, &sc);
 }
 
-/* receiver, alert, heartbeat. */
+/* A section with a title other than domain. */
 static bool
 parse_titled(struct parser *p, enum conf_section section, const char *title,
     unsigned line)
@@ -251,8 +251,8 @@ unknown_section(struct parser *p, const struct scope *sc, const char *name,
 	skip_block(p);
 }
 
-/* name [title] "{"; the token behind the name is looked at. False when the
- * section at hand has to give way. */
+/* name [title] "{"; the token after the name is the current one. False: the
+ * current section has to end. */
 static bool
 parse_section(struct parser *p, const struct scope *sc, const char *name,
     unsigned line)
@@ -320,7 +320,7 @@ loader_file(struct conf_loader *l, const char *name)
 	return (unsigned)l->nfiles++;
 }
 
-/* include "pattern"; the pattern is looked at. */
+/* include "pattern"; the pattern is the current token. */
 static void
 parse_include(struct parser *p, unsigned line)
 {
@@ -350,8 +350,8 @@ parse_include(struct parser *p, unsigned line)
 	source_list_free(list, n);
 }
 
-/* Whether a section of the top level begins where it cannot stand, at the
- * beginning of a line: then the brace before it is missing. */
+/* Does a section of the top level begin where it is not allowed, at the start
+ * of a line? Then the brace before it is missing. */
 static bool
 gives_way(struct parser *p, const struct scope *sc)
 {
@@ -375,7 +375,7 @@ gives_way(struct parser *p, const struct scope *sc)
 	return true;
 }
 
-/* One setting or section; its name is looked at. */
+/* One setting or section; its name is the current token. */
 static bool
 parse_item(struct parser *p, const struct scope *sc)
 {
@@ -416,8 +416,8 @@ parse_item(struct parser *p, const struct scope *sc)
 	return true;
 }
 
-/* To the end of a section, its closing brace included, or of the file.
- * False when it ended without one and that has been said. */
+/* Reads to the end of a section, its closing brace included, or of the file.
+ * False: it ended without one, which was reported. */
 static bool
 parse_block(struct parser *p, struct scope *sc)
 {

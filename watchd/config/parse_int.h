@@ -10,7 +10,7 @@ struct parser {
 	struct conf_loader *l;
 	const struct conf_source *source;
 	struct lexer x;
-	struct token t; /* the one that is looked at */
+	struct token t; /* the current one */
 };
 
 /* The section that is being read. */
@@ -18,8 +18,8 @@ struct scope {
 	enum conf_section section;
 	char label[2 * CONF_QUOTE_MAX]; /* "domain \"x\": ", before messages */
 	void *base; /* of its fields; NULL: only checked */
-	struct conf_pos *set; /* where each option stood, */
-	size_t set_first; /* the first being this one */
+	struct conf_pos *set; /* the positions of its options, */
+	size_t set_first; /* from this option on */
 	unsigned line; /* of its opening brace */
 };
 
@@ -27,10 +27,11 @@ struct scope {
 struct conf_pos parser_pos(const struct parser *, unsigned line);
 void parser_advance(struct parser *);
 enum token_kind parser_peek(const struct parser *); /* the token after p->t */
-/* To the next setting or to the brace that closes the section at hand. */
+/* Skips to the next setting, or to the brace that closes the current
+ * section. */
 void parser_recover(struct parser *);
 
-/* name = value; the "=" is looked at. */
+/* name = value; "=" is the current token. */
 void parse_setting(struct parser *, const struct scope *, const char *name,
     unsigned line);
 

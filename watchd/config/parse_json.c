@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * parse_json: domains as JSON (RFC 8259), as elsewhere.h shows it. The source is
- * somebody else's: nothing is built of it but the domains, so that what it sends
- * costs what a configuration of that size costs, and nesting costs nothing.
- * What is no JSON, or of another shape, ends the reading; what only is no option,
- * or no value of one, is said and passed over, as in a configuration. */
+ * parse_json: domains as JSON (RFC 8259), as shown in elsewhere.h. The source
+ * is not trusted: only the domains are built, so that its text costs as much as
+ * a configuration of that size, and nesting costs nothing. Invalid JSON, or
+ * another structure, ends the reading; an unknown option, or an invalid value,
+ * is reported and skipped, as in a configuration. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum json_kind {
 	JSON_STRING,
 	JSON_WORD, /* a number, true, false, null */
 	JSON_PUNCT, /* one of {}[]:, */
-	JSON_BAD, /* text says why */
+	JSON_BAD, /* text is the reason */
 };
 
 struct json_parser {
@@ -24,7 +24,7 @@ struct json_parser {
 	unsigned file;
 	const char *p, *end;
 	unsigned line; /* of p */
-	/* What is looked at: */
+	/* The current token: */
 	enum json_kind kind;
 	unsigned at; /* its line */
 	size_t len;
@@ -54,7 +54,7 @@ bad(struct json_parser *p, const char *why)
 	(void)strlcpy(p->text, why, sizeof(p->text));
 }
 
-/* Four digits behind \u, or -1. */
+/* The four digits after \u, or -1. */
 static int
 hex4(const char *s, const char *end)
 {
@@ -101,7 +101,7 @@ utf8(unsigned v, char *dst)
 	return 4;
 }
 
-/* Behind "\u"; 0: that is no character. Both halves of a pair are taken. */
+/* After "\u"; 0: not a character. Consumes both halves of a surrogate pair. */
 static size_t
 unicode(struct json_parser *p, char *dst)
 {
@@ -124,7 +124,7 @@ unicode(struct json_parser *p, char *dst)
 	return utf8((unsigned)v, dst);
 }
 
-/* Behind a backslash. */
+/* After a backslash. */
 static size_t
 escape(struct json_parser *p, char *dst)
 {
@@ -141,8 +141,8 @@ escape(struct json_parser *p, char *dst)
 	return 1;
 }
 
-/* The opening quote was taken. No value has a control character in it, and none
- * may reach a log, however it is written. */
+/* After the opening quote. Control characters, also escaped ones, are refused:
+ * no value has them, and they must not reach a log. */
 static void
 next_string(struct json_parser *p)
 {
@@ -245,7 +245,7 @@ at_punct(const struct json_parser *p, char c)
 	return p->kind == JSON_PUNCT && p->text[0] == c;
 }
 
-/* Ends the reading: what follows cannot be told apart. */
+/* Reports a structural error, which ends the reading. */
 static bool
 fail(struct json_parser *p, const char *label, const char *what)
 {
@@ -265,8 +265,8 @@ take(struct json_parser *p, char c, const char *label, const char *what)
 	return true;
 }
 
-/* Behind a member of an object or an array: true when there is another one. The
- * closing bracket is taken; *ok is false when there is neither. */
+/* After a member of an object or an array: true: another one follows. Consumes
+ * the closing bracket; *ok is false if there is neither. */
 static bool
 another(struct json_parser *p, char close, const char *label, bool *ok)
 {
@@ -287,7 +287,7 @@ is_plain(const struct json_parser *p)
 	    (p->kind == JSON_WORD && strcmp(p->text, "null") != 0);
 }
 
-/* Of whatever depth. */
+/* Skips a value of any depth. */
 static bool
 skip_value(struct json_parser *p, const char *label)
 {
@@ -344,7 +344,7 @@ read_value(struct json_parser *p, const char *label, struct conf_value *v)
 
 /* ---- domains */
 
-/* The name of a member and its colon; it is copied to `key`. */
+/* The name of a member and its colon; copied to `key`. */
 static bool
 read_key(struct json_parser *p, const char *label, char *key, size_t size)
 {
@@ -380,7 +380,7 @@ read_unknown(struct json_parser *p, const char *key, const char *label)
 	return skip_value(p, label);
 }
 
-/* A section within the domain; its opening brace is looked at. */
+/* A section within the domain; its opening brace is the current token. */
 static bool
 read_section(struct json_parser *p, struct json_domain *d,
     enum conf_section section)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * parse_setting: one setting: a value or a list behind a name that is known,
- * or what to tell when it is not. Called by parse.c, whose grammar and way of
- * going on after an error hold here, too. */
+ * parse_setting: a setting: a value or a list after a known name, or an error
+ * message. Called by parse.c, and follows its grammar and its recovery from
+ * errors. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -25,7 +25,7 @@ value_fini(struct conf_value *v)
 	mem_free(&v->item);
 }
 
-/* A word that begins a setting: what came before it was not closed. */
+/* Does a word begin a setting? Then the list before it was not closed. */
 static bool
 at_setting(const struct parser *p)
 {
@@ -42,7 +42,7 @@ struct list_state {
 	bool comma; /* an item may follow */
 };
 
-/* One token of a list that should not be there. */
+/* Reports an unexpected token of a list. */
 static void
 list_stray(struct parser *p, const struct scope *sc, const char *name)
 {
@@ -55,8 +55,8 @@ list_stray(struct parser *p, const struct scope *sc, const char *name)
 		    name, p->t.text);
 }
 
-/* A token where an item or a comma should be; false: the rest makes no sense. A
- * comma that is missing is said once a list. */
+/* A token of a list: an item or a comma; false: the rest cannot be parsed.
+ * Reports a missing comma once per list. */
 static bool
 list_token(struct parser *p, const struct scope *sc, const char *name,
     struct list_state *st, struct conf_value *v)
@@ -77,7 +77,7 @@ list_token(struct parser *p, const struct scope *sc, const char *name,
 		st->ok = false;
 	}
 	st->comma = false;
-	if (p->t.kind == TOKEN_BAD) { /* an item that was not understood */
+	if (p->t.kind == TOKEN_BAD) { /* an invalid item */
 		list_stray(p, sc, name);
 		st->ok = false;
 	} else if (v->n == CONF_LIST_MAX) {
@@ -91,7 +91,7 @@ list_token(struct parser *p, const struct scope *sc, const char *name,
 	return true;
 }
 
-/* The items of a list; the opening brace was taken. */
+/* The items of a list, after the opening brace. */
 static bool
 parse_list(struct parser *p, const struct scope *sc, const char *name,
     unsigned line, struct conf_value *v)
@@ -118,7 +118,7 @@ parse_list(struct parser *p, const struct scope *sc, const char *name,
 	return !lost;
 }
 
-/* Reads the value behind "=", which was taken. False: reported. */
+/* Reads the value after "=". False: an error was reported. */
 static bool
 parse_value(struct parser *p, const struct scope *sc, const char *name,
     unsigned line, struct conf_value *v)
@@ -179,7 +179,7 @@ unknown_option(struct parser *p, const struct scope *sc, const char *name,
 		    sc->label, q);
 }
 
-/* What is wrong with the value of an option, as a finding. */
+/* Reports the errors of an option's value as findings. */
 struct setting_told {
 	struct conf_loader *l;
 	struct conf_pos at;
@@ -199,7 +199,7 @@ tell_setting(void *arg, unsigned line, bool warning, const char *text)
 	    t->o->name, text);
 }
 
-/* For the checks that come when all was read. */
+/* Keeps the lines of items for the checks after reading. */
 static void
 keep_lines(struct conf_loader *l, struct conf_pos at,
     const struct conf_value *v)

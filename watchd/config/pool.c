@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * pool: blocks that are filled one after the other, and an open-addressed
- * index over what is shared, which pool_seal() drops. */
+ * pool: blocks that are filled one after the other, and an open-addressing
+ * index of shared data, which pool_seal() frees. */
 #include <string.h>
 
 #include "base/hash.h"
@@ -22,8 +22,8 @@ struct shared {
 };
 
 struct conf_pool {
-	struct block *block; /* the one that is filled first */
-	size_t left; /* bytes of it */
+	struct block *block; /* the first is being filled */
+	size_t left; /* free bytes in it */
 	char *at;
 	struct shared *slot;
 	size_t n, mask; /* of slots; mask 0: none */
@@ -93,7 +93,7 @@ index_grow(struct conf_pool *p)
 void *
 pool_share(struct conf_pool *p, const void *data, size_t size)
 {
-	/* Only the operator puts texts in: nobody can pile them up. */
+	/* unkeyed: only operators and their sources provide the strings */
 	uint32_t hash = hash_fold(hash_bytes(HASH_INIT, data, size));
 	struct shared *s;
 	size_t k;

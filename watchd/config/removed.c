@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * removed: a configuration's second list of domains is a small configuration of
- * its own, read from text by the parser that reads the file. Whether a domain of
- * it has ended is the only thing that changes in a configuration once it is
- * built, hence the atomic bytes. */
+ * removed: the second list of domains is a small configuration of its own,
+ * parsed from text like the file. The flag that a domain has ended is the only
+ * part of a configuration that changes after it is built, hence the atomic
+ * bytes. */
 #include "config/removed.h"
 
 #include <stdio.h>
@@ -96,8 +96,8 @@ add_value(struct buf *b, const struct option *o, const struct conf_domain *d)
 	}
 }
 
-/* A text that is not set says nothing: no default of the table sets one that
- * could be unset. */
+/* Has the option to be written? An unset string has not: no default of the
+ * table sets a string that can be unset. */
 static bool
 is_worth_saying(const struct option *o, const struct conf_domain *d,
     const struct conf_domain *builtin)
@@ -167,9 +167,9 @@ removed_text(const struct conf_domain *d, const struct config *builtin,
 	return rc;
 }
 
-/* ---- and back */
+/* ---- from text */
 
-/* NULL: it does not hold, and *eb says where. */
+/* NULL: invalid, and *eb has the line. */
 static struct config *
 parse(const char *text, size_t len, struct mx_errbuf *eb)
 {

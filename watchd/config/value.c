@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * value: from what an operator wrote to a field, by the type that the table
- * gives. Every setter first understands the whole value and only then frees
- * what the field held, so that a wrong value leaves it as it was. Messages
- * say what is wrong and how it is written; the parser puts the name of the
- * section and of the option in front. Numbers are value_number.c's, names and
- * addresses value_text.c's; lists and the choice by type are here. Pure: no
- * file, no DNS. */
+ * value: sets a field from text, by the type in the table. Every setter first
+ * parses the whole value and only then frees the old one, so that a wrong value
+ * leaves the field unchanged. Messages say what is wrong and how it is written;
+ * the parser prepends the names of the section and the option. value_number.c
+ * has numbers, value_text.c names and addresses; lists and the choice by type
+ * are here. Pure: no file, no DNS. */
 #include <sys/un.h>
 
 #include <stdarg.h>
@@ -49,7 +48,7 @@ tell(const struct value_reason *r, bool warning, const char *value,
 	r->tell(r->arg, r->line, warning, text);
 }
 
-/* The reason of one item. */
+/* The reason with the item's line. */
 static const struct value_reason *
 of_item(const struct value_reason *r, const struct conf_item *item,
     struct value_reason *dst)
@@ -104,7 +103,7 @@ set_flag(bool *field, const char *s, const struct value_reason *r)
 	return value_fail(r, s, "is neither \"yes\" nor \"no\"");
 }
 
-/* option.words is "a,b,c"; the field gets the index. */
+/* option.words is "a,b,c"; the field is set to the index. */
 static int
 set_word(const struct option *o, unsigned *field, const char *s,
     const struct value_reason *r)
@@ -169,7 +168,7 @@ conf_listen_path(const struct conf_listen *l)
 	return strncmp(l->text, "unix:", 5) == 0 ? l->text + 5 : NULL;
 }
 
-/* NULL, or why it is none. */
+/* NULL, or the error. */
 static const char *
 get_listen(const struct option *o, struct conf_listen *l, const char *s)
 {
@@ -387,7 +386,7 @@ option_set(const struct option *o, void *base, const struct conf_value *v,
 	}
 }
 
-/* A default that its own option refuses is a mistake in options.def. */
+/* A default that its own option refuses is an error in options.def. */
 void
 option_set_default(const struct option *o, void *base)
 {

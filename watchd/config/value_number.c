@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * value_number: numbers, sizes, times and thresholds, with their ranges. A
- * number too large for its type is out of range, never cut. Called by
+ * number too large for its type is out of range, never truncated. Called by
  * value.c and, for messages, by check.c. Pure. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,8 +78,8 @@ get_size(const struct option *o, const char *s, int64_t *v,
 	return check_range(o, *v, s, r);
 }
 
-/* Whoever writes "30" may mean days or seconds: what the number would be with
- * each unit that makes sense here is said. */
+/* "30" may mean days or seconds: the message shows the number with each unit
+ * that is valid here. */
 static int
 fail_unit(const struct option *o, const char *s, const struct value_reason *r)
 {
@@ -115,7 +115,7 @@ value_time(const struct option *o, const char *s, int64_t *ms,
 		    "is not a time; write a number with a unit, such as "
 		    "\"30d\" or \"12h\"");
 	if (*ms == 0 || r == NULL || r->taken_before)
-		bare = false; /* nothing is nothing in any unit */
+		bare = false; /* 0 needs no unit */
 	if (bare && o->words != NULL)
 		return fail_unit(o, s, r);
 	rc = check_range(o, *ms, s, r);
@@ -151,8 +151,8 @@ value_set_number(const struct option *o, void *field, const char *s,
 	return 0;
 }
 
-/* "off", "80%", "10000", "2d": the unit is in the text, and check_alert.c
- * sees whether the alert has that one. */
+/* "off", "80%", "10000", "2d": the text has the unit; check_alert.c checks
+ * whether the alert has that one. */
 int
 value_set_threshold(struct conf_threshold *t, const char *s,
     const struct value_reason *r)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * value_text: texts that mean something: hosts, addresses, prefixes, mail
- * addresses. What can be written in several ways is made canonical here.
- * Called by value.c. Pure. */
+ * value_text: hosts, addresses, prefixes and mail addresses. Equivalent
+ * spellings are made canonical here. Called by value.c. Pure. */
 #include <arpa/inet.h>
 
 #include <string.h>
@@ -20,8 +19,8 @@ is_plain(const char *s)
 	return true;
 }
 
-/* A mailbox as a configuration needs it: enough to refuse a mistake. What
- * RFC 5321 allows beyond that, smtp/path.h knows. */
+/* A strict subset of mailboxes, to refuse mistakes. smtp/path.h has all of RFC
+ * 5321. */
 static bool
 is_mailbox(const char *s)
 {
@@ -33,8 +32,8 @@ is_mailbox(const char *s)
 	    text_domain(at + 1, strlen(at + 1), domain) == 0;
 }
 
-/* "host", "host:port", "[address]:port": a name is made canonical, and a
- * port is kept when it is not the usual one. */
+/* "host", "host:port", "[address]:port": a name is made canonical, and the
+ * default port is omitted. */
 static int
 get_host(const char *s, char **out, const struct value_reason *r)
 {
@@ -55,8 +54,8 @@ get_host(const char *s, char **out, const struct value_reason *r)
 	return 0;
 }
 
-/* "192.0.2.0/24", "2001:db8::/32", "[::1]": kept without brackets, which
- * leaves what inet_pton() reads, and a length. */
+/* "192.0.2.0/24", "2001:db8::/32", "[::1]": stored without brackets, as
+ * inet_pton() reads it, and a length. */
 static int
 get_prefix(const char *s, char **out, const struct value_reason *r)
 {
