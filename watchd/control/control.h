@@ -96,7 +96,8 @@ struct control_doctor_ops {
 	 * its findings have sequence numbers above *seq. -MX_ENOENT: the domain
 	 * is not configured; -MX_EBUSY. */
 	int (*ask)(void *arg, const char *domain, uint64_t *seq);
-	/* Is the subject ("": this host; NULL: any) still being checked? */
+	/* Is the subject ("": this host) waiting or being checked? NULL: is a
+	 * check of all running? */
 	bool (*is_busy)(void *arg, const char *domain);
 	/* The findings of one subject. of(): of this one ("": this host).
 	 * next(): of the first by name behind `after` (NULL: of all); its name
