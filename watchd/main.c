@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * main: the command line of mxwatchd, the log, the background, exit codes:
- * 0 fine, 1 failure, 2 usage or configuration error, 3 (STORE_EXIT_DAMAGED)
- * the spool is damaged. */
+ * main: mxwatchd's command line, log, background and exit codes: 0 fine, 1
+ * failure, 2 usage or configuration error, 3 (STORE_EXIT_DAMAGED) the spool is
+ * damaged. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@
 #include "config.h"
 #endif
 
-#define END_MS 30000 /* what waits is written, whatever the disk does */
+#define END_MS 30000 /* to write waiting data, even to a slow disk */
 
 enum { EXIT_USAGE = 2 };
 
@@ -124,8 +124,9 @@ open_log(const struct config *conf, const struct daemon_options *o)
 	return -1;
 }
 
-/* Forks; the parent waits until the child serves (or has failed and said why
- * on stderr) and exits with that. Returns in the child: where to say so. */
+/* Forks; the parent waits until the child serves (or has failed and reported it
+ * on stderr) and exits with that status. In the child it returns the descriptor
+ * to report to. */
 static int
 background(void)
 {
@@ -168,7 +169,7 @@ detach(int ready)
 	close(ready);
 }
 
-/* The limit of this shell need not be the daemon's: it is said all the same. */
+/* The daemon may have another limit than this shell, so this is a warning. */
 static void
 check_descriptors(const char *file, const struct config *conf)
 {
@@ -227,8 +228,8 @@ serve(const struct daemon_options *o, struct config *conf,
 	return 0;
 }
 
-/* Warnings of a configuration that will do are for the log, and for the
- * terminal when there is one that will see no log. */
+/* Warnings of a valid configuration go to the log; also to the terminal if the
+ * log does not. */
 static int
 run(const struct daemon_options *o)
 {
@@ -265,9 +266,9 @@ main(int argc, char **argv)
 	daemon_signals_hold();
 	if ((rc = parse_options(argc, argv, &o)) != 0)
 		return rc;
-	/* From the background "/" is the working directory: a reload must
-	 * still find the file. One that is not there stays as it is: load()
-	 * says so. */
+	/* The background process has the working directory "/", and a reload
+	 * has to find the file. A missing file keeps its path: load() reports
+	 * it. */
 	if (!o.foreground && (path = realpath(o.file, NULL)) != NULL)
 		o.file = path;
 	rc = run(&o);
