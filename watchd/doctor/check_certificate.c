@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_certificate: what smtpd shows to those who send us mail: certificate,
- * tlsa. The file is read by the helper thread, once for both. */
+ * check_certificate: the TLS certificate of smtpd as seen by its clients:
+ * certificate, tlsa. The helper thread reads the file, once for both. */
 #include <stdio.h>
 #include <string.h>
 
@@ -87,7 +87,7 @@ judge_certificate(struct doctor_step *s, const struct cert_job *c)
 	doctor_remedy(f, "Get one with the DNS name %s.", host);
 }
 
-/* ---- TLSA records, once the certificate is there */
+/* ---- TLSA records, after the certificate was read */
 
 static void
 cert_free(void *data)
@@ -183,8 +183,8 @@ doctor_certificate(struct doctor_run *r)
 	helper_do(r->d->env.helper, &c->job);
 }
 
-/* With a certificate it is looked at behind that. Without one any record is a
- * promise that is not kept. */
+/* TLSA without a certificate: any record is an error. With one, judge_tlsa()
+ * follows the certificate. */
 static void
 on_tlsa_without(struct doctor_step *s, const struct dns_answer *a)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * check_dnsbl: are the addresses that we send from in lists in the DNS? A step for
- * each address and list of doctor { dnsbl }. A list that has us is asked for
- * 127.0.0.1, too, which none may have (RFC 5782 5): one that was given up often
- * lists everybody. */
+ * check_dnsbl: are our source addresses in lists in the DNS? A step for each
+ * address and list of doctor { dnsbl }. A list that has us is also asked for
+ * 127.0.0.1, which no list may have (RFC 5782 5): abandoned lists often list
+ * every address. */
 #include <string.h>
 
 #include "config/dnsbl_site.h"
@@ -24,7 +24,7 @@ site_of(const struct doctor_step *s)
 {
 	struct dnsbl_site site;
 
-	/* The configuration was checked. */
+	/* check.c has verified it */
 	MX_ASSERT(dnsbl_site_parse(s->name, &site) == NULL);
 	return site;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * check_host: the name of this host and what it leads to, and back: address,
+ * check_host: the name of this host, its addresses, and their names: address,
  * helo, ptr. Servers that get mail from us compare them. */
 #include <string.h>
 
@@ -57,7 +57,7 @@ doctor_address(struct doctor_run *r)
 	step_ask_addrs(s, r->conf->hostname, on_addresses);
 }
 
-/* RFC 5321 2.3.5: a fully qualified name. That it is no address config/ sees to. */
+/* RFC 5321 2.3.5: a fully qualified name. config/ refuses an address. */
 void
 doctor_helo(struct doctor_run *r)
 {
@@ -76,8 +76,8 @@ doctor_helo(struct doctor_run *r)
 	    host);
 }
 
-/* ---- the addresses, and their names. A step for each: its PTR records, then
- * whether one of these names leads back. */
+/* ---- the addresses, and their names. A step for each address: its PTR
+ * records, then whether one of the names has the address. */
 
 static void
 on_back(struct doctor_step *s, const struct dns_answer *a)
@@ -119,7 +119,7 @@ on_back(struct doctor_step *s, const struct dns_answer *a)
 	doctor_step_end(s);
 }
 
-/* Of several names ours is looked at, else the first. */
+/* Looks at our name if it is among several, else at the first. */
 static void
 on_names(struct doctor_step *s, const struct dns_answer *a)
 {

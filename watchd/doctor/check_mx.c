@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * check_mx: are we where the senders of a domain's mail look for a backup, behind
- * its primaries, and under a name of ours? The MX records are asked for first;
- * without our name in them a route (net/route.h) finds us by address. */
+ * check_mx: is this host among the MX hosts of a domain, behind its primaries,
+ * under one of its names? The MX records are looked up first; without our name
+ * in them a route (net/route.h) looks for our address. */
 #include <stdio.h>
 #include <string.h>
 
 #include "doctor/doctor_int.h"
 
-#define PREF_BEHIND 10 /* behind the worst of the others */
+#define PREF_BEHIND 10 /* distance from the least preferred other host */
 
 static unsigned
 pref_behind(const struct dns_answer *a)
@@ -82,8 +82,7 @@ say_place(struct doctor_run *r, uint16_t ours, bool better, bool equal,
 		    "one.");
 }
 
-/* The hosts that are better than us, to see whether they are those that the
- * configuration has. */
+/* Is the host one of the configured primaries? */
 static bool
 is_primary_name(const struct doctor_run *r, const char *host)
 {
@@ -113,8 +112,8 @@ has_literal(const struct doctor_run *r)
 	return false;
 }
 
-/* Primaries may well have an inner name or address: only that none of them is
- * named as senders know it is worth a word. */
+/* Primaries may have internal names or addresses: there is a finding only if
+ * none of them is a better MX host. */
 static void
 compare_primaries(struct doctor_run *r, const struct dns_answer *a,
     uint16_t ours)
@@ -154,7 +153,7 @@ judge_entry(struct doctor_step *s, const struct dns_answer *a, unsigned at)
 	step_ask_addrs(s, s->name, on_alias);
 }
 
-/* ---- no entry of that name: is one of the hosts ours? */
+/* ---- no entry of our name: is one of the hosts this one? */
 
 static void
 on_route(const struct route *route, void *arg)

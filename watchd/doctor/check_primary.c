@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * check_primary: how a domain's primaries are, and whether the one that mail goes
- * to would take it: primary, acceptance, recipients. The session of `acceptance`
- * is one of our connections to the host and made as a probe is; what it tells of
- * the host, and what probes told of the others, is judged by judge_primary.c. */
+ * check_primary: the state of a domain's primaries, and whether the one in use
+ * would accept mail: primary, acceptance, recipients. The session of
+ * `acceptance` takes one of our connections to the host and is made as a probe
+ * is; judge_primary.c judges what it shows about the host, and what probes have
+ * shown about the others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "doctor/doctor_int.h"
 #include "probes/schedule.h"
 
-/* ---- the verdicts of the watchdog */
+/* ---- verdicts of the watchdog */
 
 void
 doctor_primary(struct doctor_run *r)
@@ -48,7 +49,7 @@ doctor_primary(struct doctor_run *r)
 	doctor_remedy(f, "mxwatchctl why %s", r->name);
 }
 
-/* ---- addresses of the list that it refuses */
+/* ---- addresses of the list that the primary refuses */
 
 void
 doctor_recipients(struct doctor_run *r)
@@ -111,7 +112,8 @@ say_deferred(struct doctor_run *r, const struct doctor_primary *p,
 	    us);
 }
 
-/* For who we are; or by a policy (X.7.X), which may be about us. */
+/* A refusal of this host, or by a policy (X.7.X), which may concern this
+ * host. */
 static void
 say_policy(struct doctor_run *r, const struct doctor_primary *p,
     const struct probe_answer *a)
@@ -207,7 +209,7 @@ judge_answer(struct doctor_run *r, const struct doctor_primary *p,
 	}
 }
 
-/* The other primaries: as probes saw them last. */
+/* Judges the other primaries by their last probe. */
 static void
 judge_others(struct doctor_run *r, const char *but)
 {
@@ -261,7 +263,7 @@ on_session(const struct probe_result *res, void *arg)
 	doctor_step_end(s);
 }
 
-/* There is a place among our connections, if it is still the same host. */
+/* A connection to the host is granted; the host may have changed meanwhile. */
 static void
 begin_session(void *arg)
 {
@@ -292,7 +294,7 @@ doctor_acceptance(struct doctor_run *r)
 	const struct watch *w = watch_serving(e->watches, r->name);
 	struct doctor_step *s;
 
-	if (w == NULL) { /* `primary` says why */
+	if (w == NULL) { /* the check `primary` has a finding */
 		judge_others(r, "");
 		return;
 	}

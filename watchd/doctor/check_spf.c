@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * check_spf: our reports have the null sender, so a server judges them by the SPF
- * record of the name in EHLO (RFC 7208 2.3). One step finds the record, then one
- * for each address that we send from evaluates it. */
+ * check_spf: our reports have the null sender, so a server judges them by the
+ * SPF record of the name in EHLO (RFC 7208 2.3). One step finds the record,
+ * then one step for each of our source addresses evaluates it. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -113,7 +113,7 @@ begin_evaluation(struct doctor_run *r, const char *record)
 
 	for (unsigned i = 0; i < n; i++) {
 		if (doctor_is_private(&addr[i]))
-			continue; /* `ptr` says so */
+			continue; /* the check `ptr` has a finding */
 		s = doctor_step_begin(r, DOCTOR_spf);
 		s->addr = addr[i];
 		s->data = q = mem_alloc(sizeof(*q));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * check_sts: may a sender that obeys the domain's MTA-STS policy (RFC 8461) send
- * to us? _mta-sts.DOMAIN says that there is one, https://mta-sts.DOMAIN has it.
- * The web server is looked up by our resolver, and fetched from by the thread of
- * fetch/: no redirect, no more than STS_POLICY_MAX. */
+ * check_sts: may a sender that obeys the domain's MTA-STS policy (RFC 8461)
+ * send to this host? _mta-sts.DOMAIN announces a policy, https://mta-sts.DOMAIN
+ * has it. The web server's address comes from our resolver, the policy from the
+ * thread of fetch/: no redirects, no more than STS_POLICY_MAX. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +139,7 @@ begin_fetch(struct doctor_step *s, const struct net_addr *addr)
 	mem_free(&c.ca_file);
 }
 
-/* ---- is there one, and where? */
+/* ---- the announcement, and the server */
 
 static void
 on_server(struct doctor_step *s, const struct dns_answer *a)
@@ -195,7 +195,7 @@ doctor_mta_sts(struct doctor_run *r)
 	mem_free(&name);
 }
 
-/* ---- the thread that fetches */
+/* ---- the fetch thread */
 
 static void
 drop_mail(struct mail *m)

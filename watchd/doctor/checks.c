@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * checks: status/doctor.def as functions. */
+ * checks: calls the checks of status/doctor.def. */
 #include "doctor/doctor_int.h"
 
 enum scope { SCOPE_HOST, SCOPE_DOMAIN, SCOPE_PRIMARY };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * doctor: see doctor.h. Which subject is checked when: those that an operator
- * asks for at once, some at a time beside the others; all others in their order,
- * when it is time. */
+ * doctor: see doctor.h. The order of subjects: those that an operator requests
+ * start at once, a few in addition to the others; all others in order of their
+ * names, once an interval. */
 #include "doctor/doctor.h"
 
 #include <string.h>
@@ -11,14 +11,14 @@
 #include "base/rnd.h"
 #include "doctor/doctor_int.h"
 
-#define FIRST_MS  (5 * 60 * 1000) /* behind a start: the primaries are known */
-#define JITTER	  10 /* percent: not all hosts of a site at once */
+#define FIRST_MS  (5 * 60 * 1000) /* after a start: primaries are known then */
+#define JITTER	  10 /* percent: spreads the hosts of a site */
 #define ASKED_MAX 8 /* subjects at once, besides doctor { concurrency } */
-#define LINE_MAX  32 /* subjects that wait to be asked for */
-#define SKIP_MAX  1000 /* domains of other nodes, a turn of the loop */
-#define SWEEP_MAX 200 /* records, likewise */
+#define LINE_MAX  32 /* requested subjects that wait */
+#define SKIP_MAX  1000 /* domains of other nodes in a turn of the loop */
+#define SWEEP_MAX 200 /* records in a turn of the loop */
 
-/* ---- what is checked next */
+/* ---- the next subject */
 
 static struct doctor_run *
 find_run(const struct doctor *d, const char *name)
@@ -46,8 +46,8 @@ is_in_line(const struct doctor *d, const char *name)
 	return false;
 }
 
-/* The first domain behind `name`, which may have left; configurations have them
- * in order. */
+/* The first domain behind `name`, which may be removed by now; a configuration
+ * has them sorted. */
 static const struct conf_domain *
 domain_behind(const struct config *c, const char *name)
 {
@@ -67,7 +67,7 @@ static void
 whole_ends(struct doctor *d)
 {
 	if (doctor_records_sweep(d->records, d->seq, SWEEP_MAX)) {
-		loop_timer_set(d->turn, 0); /* of those that have left */
+		loop_timer_set(d->turn, 0); /* records of removed domains */
 		return;
 	}
 	d->whole = false;
@@ -75,7 +75,7 @@ whole_ends(struct doctor *d)
 	d->ended = clock_wall();
 }
 
-/* The next of all, if there is one; false: not in this turn. */
+/* Begins the next subject of a check of all; false: not in this turn. */
 static bool
 begin_next(struct doctor *d)
 {
@@ -149,7 +149,7 @@ doctor_run_ended(struct doctor *d)
 	loop_timer_set(d->turn, 0);
 }
 
-/* ---- all of them, once an interval */
+/* ---- the check of all, once an interval */
 
 static void
 begin_whole(struct doctor *d)
@@ -182,7 +182,7 @@ on_due(void *arg)
 	arm(d, d->conf->doctor.interval_ms);
 }
 
-/* ---- who asks */
+/* ---- requests */
 
 int
 doctor_ask(struct doctor *d, const char *domain, uint64_t *seq)

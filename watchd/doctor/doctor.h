@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC
- * doctor: what an operator should know about his DNS, his primaries and
- * themselves as others see them, and what to do about it. What is checked is
- * status/doctor.def; each check asks (the DNS, the primary as a probe does, a
- * web server), judges, and says a sentence, how bad it is, and a remedy.
+ * doctor: problems with a domain's DNS records, its primaries and this host, as
+ * other hosts see them, and their remedies. status/doctor.def lists the checks;
+ * each check asks (the DNS, the primary as a probe does, a web server), judges,
+ * and makes findings of a sentence, a severity and a remedy.
  *
- *	ask, or once an interval: all
+ *	on request, or once an interval: all
  *	  -> the subjects, "" (this host) first, then each domain of the
  *	     configuration: at most doctor { concurrency } at once, each for at
  *	     most doctor { timeout }
- *	     -> its checks, beside each other -> findings (records.h)
+ *	     -> its checks, in parallel -> findings (records.h)
  *
- * Nothing here counts for the health of anybody. Domains that mx_backup took
- * in, and those that left, are not checked; in a cluster each node checks
- * itself and the domains whose mail it has. Loop thread; nothing blocks. */
+ * Findings have no effect on the health of a primary. Domains of mx_backup and
+ * removed ones are not checked; in a cluster each node checks itself and the
+ * domains that it owns. Loop thread; nothing blocks. */
 #ifndef MX_DOCTOR_DOCTOR_H
 #define MX_DOCTOR_DOCTOR_H
 
@@ -29,7 +29,7 @@ struct fetcher;
 struct helper;
 struct schedule;
 
-/* What it works with; borrowed. */
+/* The modules it uses; borrowed. */
 struct doctor_env {
 	struct loop *loop;
 	struct dns *dns;
@@ -42,31 +42,32 @@ struct doctor_env {
 };
 
 struct doctor_ops {
-	/* Who we are, as look-ups take it. */
+	/* Our names and addresses, for routes. */
 	const struct route_self *(*self)(void *arg);
-	/* Is its mail at this node? */
+	/* Does this node have the domain's mail? */
 	bool (*ours)(void *arg, const char *domain);
-	/* How many addresses of the domain's list its primary refuses; one of
-	 * them into dst. */
+	/* The number of recipients in the domain's list that its primary
+	 * refuses; one of them is stored into dst. */
 	unsigned (*refused)(void *arg, const char *domain, char *dst, size_t);
 	void *arg;
 };
 
 struct doctor *
 doctor_create(const struct doctor_env *, const struct doctor_ops *);
-/* What is under way is dropped. Before what it works with, but after the helper,
- * whose jobs it may have. */
+/* Drops running checks. Before the modules it uses, but after the helper, which
+ * may have its jobs. */
 void doctor_destroy(struct doctor **);
-/* Takes a reference. What is under way goes on by the one before. */
+/* Takes a reference. Running checks keep the previous one. */
 void doctor_configure(struct doctor *, struct config *);
 
-/* Checks now: this host and that domain, or, with NULL, all. What of it goes on
- * already is not begun again. The records behind *seq are what comes of it.
- * -MX_ENOENT: no such domain in the configuration; -MX_EBUSY: too many wait. */
+/* Starts a check of this host and the domain, or, with NULL, of all, unless it
+ * is running. Its records have sequence numbers above *seq. -MX_ENOENT: no such
+ * domain in the configuration; -MX_EBUSY: too many wait. */
 int doctor_ask(struct doctor *, const char *domain, uint64_t *seq);
-/* Whether that domain ("": this host; NULL: all) waits or is being checked. */
+/* Is the subject ("": this host) waiting or being checked? NULL: is a check of
+ * all running? */
 bool doctor_is_busy(const struct doctor *, const char *domain);
-/* Wall seconds at which all was checked last; 0: not yet. */
+/* When the last check of all ended, wall seconds; 0: never. */
 int64_t doctor_ended(const struct doctor *);
 const struct doctor_records *doctor_findings(const struct doctor *);
 

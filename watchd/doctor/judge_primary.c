@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * judge_primary: what a primary offers, held against what we take in its name and
- * what an operator wants of it: primary_tls, xforward, size, eightbitmime,
- * smtputf8. */
+ * judge_primary: compares a primary's extensions with what we accept on its
+ * behalf, and with what an operator wants: primary_tls, xforward, size,
+ * eightbitmime, smtputf8. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "doctor/doctor_int.h"
 
-/* ---- TLS, as `deliver { tls }` and strangers see it */
+/* ---- TLS, for `deliver { tls }` and for other senders */
 
 static void
 judge_end(struct doctor_run *r, const struct doctor_primary *p)
@@ -61,7 +61,7 @@ doctor_primary_tls(struct doctor_run *r, const struct doctor_primary *p)
 	}
 }
 
-/* ---- its trust in us */
+/* ---- trust in this host */
 
 void
 doctor_xforward(struct doctor_run *r, const struct doctor_primary *p)
@@ -86,9 +86,9 @@ doctor_xforward(struct doctor_run *r, const struct doctor_primary *p)
 	    us);
 }
 
-/* ---- what we take and it does not */
+/* ---- mail that we accept and the primary does not */
 
-/* As the configuration takes it, and exact. */
+/* The exact size, in the format of the configuration. */
 static void
 size_text(uint64_t bytes, char *dst, size_t size)
 {

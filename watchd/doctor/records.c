@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * records: see records.h. A record is in a tree by name, in a list by the time
- * at which it came and in one of those that are as bad as it. */
+ * records: see records.h. A record is in a tree by name, in a list by time of
+ * arrival and in the list of its worst severity. */
 #include "doctor/records.h"
 
 #include <string.h>
@@ -15,9 +15,9 @@ struct doctor_records {
 	struct doctor_record_list by_time;
 	struct doctor_record_list by_worst[DOCTOR_SEVERITY_MAX];
 	uint64_t seq;
-	unsigned texts; /* findings that have one */
+	unsigned texts; /* findings with a text */
 	unsigned count[DOCTOR_SEVERITY_MAX][DOCTOR_CHECK_MAX];
-	struct snap_doctor *shown; /* NULL: it has to be made anew */
+	struct snap_doctor *shown; /* NULL: to be made again */
 };
 
 static int
@@ -41,8 +41,8 @@ doctor_records_create(void)
 	return rs;
 }
 
-/* By hand: RB_FIND would need a whole record with the name in it. The one of
- * that name, or, with `behind`, the first one behind it. */
+/* The record of that name, or, with `behind`, the first one behind it. Not
+ * RB_FIND, which would need a whole record as the key. */
 static struct doctor_record *
 find(const struct doctor_records *rs, const char *name, bool behind)
 {
@@ -184,14 +184,14 @@ doctor_records_since(const struct doctor_records *rs, uint64_t seq)
 	    TAILQ_LAST(&rs->by_time, doctor_record_list);
 	const struct doctor_record *found = NULL;
 
-	/* Who asks has seen all but the last few. */
+	/* the caller has seen all but the last few */
 	for (; r != NULL && r->seq > seq;
 	     r = TAILQ_PREV(r, doctor_record_list, by_time))
 		found = r;
 	return found;
 }
 
-/* ---- what others see */
+/* ---- snapshots */
 
 static void
 show_record(struct snap_doctor *sd, const struct doctor_record *r,
@@ -213,8 +213,8 @@ show_record(struct snap_doctor *sd, const struct doctor_record *r,
 	}
 }
 
-/* Records that are no better than `severity` may have findings of it; enough of
- * them are looked at, whatever their number. */
+/* Records of at least that severity may have findings of it; the number of
+ * records looked at is bounded. */
 static void
 show_severity(const struct doctor_records *rs, struct snap_doctor *sd,
     enum doctor_severity severity)

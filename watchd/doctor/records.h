@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * records: what was found, of each subject that was checked: this host ("") and
- * the domains. In memory only, for a run makes it anew. What is kept for long is
- * bounded: findings that say that all is well go with the next run, and beyond
- * DOCTOR_TEXTS_MAX findings their texts are left out (which findings there are
- * is known all the same). Loop thread. */
+ * records: the findings about each subject that was checked: this host ("") and
+ * the domains. In memory only, because a run makes them again. Memory is
+ * bounded: records in which all is well go with the next run, and beyond
+ * DOCTOR_TEXTS_MAX findings texts are omitted (checks and severities stay).
+ * Loop thread. */
 #ifndef MX_DOCTOR_RECORDS_H
 #define MX_DOCTOR_RECORDS_H
 
@@ -20,7 +20,7 @@
 struct doctor_finding {
 	enum doctor_check check;
 	enum doctor_severity severity;
-	char *text, *remedy; /* NULL: left out, or there is none */
+	char *text, *remedy; /* NULL: omitted, or none */
 };
 
 struct doctor_record {
@@ -29,9 +29,9 @@ struct doctor_record {
 	TAILQ_ENTRY(doctor_record) by_time;
 	TAILQ_ENTRY(doctor_record) by_worst;
 	enum doctor_severity worst;
-	bool texts; /* its findings have them */
+	bool texts; /* its findings have texts */
 	/* public, read only: */
-	uint64_t seq; /* ascending, in the order in which they came */
+	uint64_t seq; /* ascending, in order of arrival */
 	int64_t checked; /* wall seconds */
 	unsigned n;
 	struct doctor_finding *finding;
@@ -42,17 +42,17 @@ struct doctor_records;
 struct doctor_records *doctor_records_create(void);
 void doctor_records_destroy(struct doctor_records **);
 
-/* Takes the array and its texts, which replace what was found of that name
- * before. `keep`: also when all of it is well. */
+/* Takes ownership of the array and its texts, and replaces earlier findings of
+ * that name. `keep`: even if all is well. */
 void doctor_records_put(struct doctor_records *, const char *name, int64_t wall,
     struct doctor_finding *, unsigned n, bool keep);
 void doctor_records_drop(struct doctor_records *, const char *name);
-/* Those that came before `seq`, at most `max`. True: there are more. */
+/* Drops records older than `seq`, at most `max`. True: there are more. */
 bool doctor_records_sweep(struct doctor_records *, uint64_t seq, unsigned max);
 uint64_t doctor_records_seq(const struct doctor_records *); /* the last one */
 
-/* NULL: there is none. That one; by name, the first behind `after` (NULL: of all); and by
- * time, the first behind `seq`. */
+/* The record of a subject; by name, the first behind `after` (NULL: of all); by
+ * time, the first behind `seq`. NULL: none. */
 const struct doctor_record *
 doctor_records_of(const struct doctor_records *, const char *name);
 const struct doctor_record *
@@ -60,7 +60,7 @@ doctor_records_next(const struct doctor_records *, const char *after);
 const struct doctor_record *
 doctor_records_since(const struct doctor_records *, uint64_t seq);
 
-/* The counts, and the list, which snapshots share until it is another one. */
+/* Sets the counts, and the list, which snapshots share until it changes. */
 void doctor_records_show(struct doctor_records *, struct snapshot *);
 
 #endif

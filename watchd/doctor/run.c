@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * run: one subject from its first question to its record: what is under way for
- * it, its time, what is found. */
+ * run: the check of a subject from its start to its record: its steps, its time
+ * limit, its findings. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ doctor_say(struct doctor_run *r, enum doctor_check check,
 	struct doctor_finding *f;
 	va_list ap;
 
-	/* More than there is room for say no more than the last one did. */
+	/* too many: the last one is replaced */
 	if (r->n == DOCTOR_FINDINGS_MAX) {
 		f = &r->finding[--r->n];
 		mem_free(&f->text);
@@ -202,7 +202,7 @@ run_free(struct doctor_run *r)
 	mem_free(&r);
 }
 
-/* The record has the findings from here on. */
+/* The record takes over the findings. */
 static void
 run_over(struct doctor_run *r)
 {
@@ -227,7 +227,7 @@ doctor_step_end(struct doctor_step *s)
 		run_over(r);
 }
 
-/* What has not answered by now says nothing. */
+/* Ends the run at its limit; checks without an answer have no result. */
 static void
 on_limit(void *arg)
 {
@@ -246,7 +246,8 @@ on_limit(void *arg)
 	run_over(r);
 }
 
-/* Also where nothing had to be asked: never from inside doctor_ask(). */
+/* Begins the checks by the timer, as a run without requests ends at once: not
+ * inside doctor_ask(). */
 static void
 on_begin(void *arg)
 {

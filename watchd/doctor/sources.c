@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * sources: as whom others see us. The addresses that we send from are those that
- * deliver { source } names, and else the kernel's choice for the way to the
- * primaries, which it tells without a packet being sent. */
+ * sources: the addresses of this host as others see them. Source addresses are
+ * those of deliver { source }, or else the kernel's choice for the route to
+ * each primary, which it tells without sending a packet. */
 #include <string.h>
 #include <unistd.h>
 
 #include "doctor/doctor_int.h"
 
-#define LOOK_MAX      64 /* ways that are looked at: four system calls each */
-#define PRIMARIES_MAX 1000 /* primaries, most of which may have no address */
+#define LOOK_MAX      64 /* routes looked at: four system calls each */
+#define PRIMARIES_MAX 1000 /* primaries; most may have no address */
 #define POLICIES_MAX  4 /* of a primary */
 
 bool
@@ -75,7 +75,7 @@ doctor_is_our_address(const struct doctor_run *r, const struct net_addr *a)
 	return false;
 }
 
-/* What is being put together. */
+/* The list that is being made. */
 struct sources {
 	const struct doctor_run *run;
 	struct net_addr *addr;
@@ -92,7 +92,7 @@ add(struct sources *to, const struct net_addr *a)
 		to->addr[to->n++] = *a;
 }
 
-/* Behind address translation: as whom `self` says that others see us. */
+/* Behind NAT: adds the public addresses of `self` instead. */
 static void
 add_outer(struct sources *to, const struct net_addr *a)
 {
@@ -141,8 +141,8 @@ doctor_sources(const struct doctor_run *r,
 	for (unsigned i = 0; i < PRIMARIES_MAX && to.left > 0; i++) {
 		if ((p = primary_next(t, p)) == NULL)
 			break;
-		/* Those that differ in their source are few, those that do
-		 * not may be thousands. */
+		/* Watches with different sources are few, the others may be
+		 * thousands. */
 		w = LIST_FIRST(&p->watches);
 		for (unsigned k = 0; w != NULL && k < POLICIES_MAX; k++) {
 			add_towards(&to, w);

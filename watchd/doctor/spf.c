@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * spf: see spf.h. A record is checked as a whole first, since a mistake behind
- * the term that matches makes it void, too (RFC 7208 4.6). */
+ * spf: see spf.h. A record is first checked as a whole, because an error behind
+ * the matching term invalidates it, too (RFC 7208 4.6). */
 #include "doctor/spf.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-#define LOOKUPS_MAX 10 /* terms that ask the DNS, RFC 7208 4.6.4 */
+#define LOOKUPS_MAX 10 /* terms with DNS look-ups, RFC 7208 4.6.4 */
 #define V4_BITS	    32u
 #define V6_BITS	    128u
 
@@ -28,10 +28,10 @@ struct spf_term {
 	enum mechanism mech; /* MECHS: a modifier */
 	bool redirect;
 	enum spf_result says;
-	char domain[TEXT_DOMAIN_MAX]; /* "": that of the record */
+	char domain[TEXT_DOMAIN_MAX]; /* "": the domain of the record */
 	struct net_addr net; /* of ip4, ip6 */
 	unsigned bits4, bits6;
-	bool macro; /* it has some in its domain */
+	bool macro; /* its domain has macros */
 };
 
 bool
@@ -84,7 +84,7 @@ take_bits(const char *s, unsigned max, unsigned *bits)
 	return true;
 }
 
-/* "/24", "/24//64", "//64": cut off from the end of s. */
+/* "/24", "/24//64", "//64": removed from the end of s. */
 static bool
 take_dual_bits(char *s, struct spf_term *t)
 {
@@ -126,7 +126,7 @@ take_network(char *s, struct spf_term *t)
 	    t->net.u.sa.sa_family == (t->mech == MECH_IP4 ? AF_INET : AF_INET6);
 }
 
-/* What stands behind the name of a mechanism. */
+/* The part of a term after the name of the mechanism. */
 static bool
 take_rest(char *s, struct spf_term *t)
 {
@@ -148,7 +148,7 @@ take_rest(char *s, struct spf_term *t)
 	}
 }
 
-/* The term at s, to its end; false: it is wrong. */
+/* Parses the term s; false: invalid. */
 static bool
 parse_term(char *s, struct spf_term *t)
 {
@@ -221,7 +221,8 @@ ask(struct spf *q, const struct spf_term *t)
 	return q->asked;
 }
 
-/* SPF_NEUTRAL: the next one; *over: it is the result. */
+/* Evaluates a term. SPF_NEUTRAL: go on with the next; *over: the result is
+ * final. */
 static enum spf_result
 try_term(struct spf *q, const struct spf_term *t, bool *over)
 {
@@ -255,7 +256,7 @@ try_term(struct spf *q, const struct spf_term *t, bool *over)
 
 /* ---- the record */
 
-/* Of the answers; false: go on with the next term. */
+/* Uses the answers; false: go on with the next term. */
 static bool
 resume(struct spf *q, enum spf_result *r)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * sts: see sts.h. A key that comes twice counts the first time, but for mx;
- * unknown ones are left for those who know them (RFC 8461 3.2). */
+ * sts: see sts.h. Of a repeated key the first counts, except for mx; unknown
+ * keys are ignored (RFC 8461 3.2). */
 #include "doctor/sts.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ is(const char *s, size_t len, const char *word)
 	return len == strlen(word) && memcmp(s, word, len) == 0;
 }
 
-/* A host, or "*." and one. */
+/* A host, or "*." and a host. */
 static bool
 add_mx(struct sts_policy *p, const char *s, size_t len)
 {
@@ -136,7 +136,7 @@ key_of(const struct sts_line *l)
 	return (enum key)i;
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or the error. */
 static const char *
 take_line(struct sts_policy *p, enum key key, const struct sts_line *l)
 {

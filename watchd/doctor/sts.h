@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * sts: the MTA-STS policy of a domain (RFC 8461), as a sender reads it: may mail
- * go to a host of that name? The text is a stranger's. Pure. */
+ * sts: the MTA-STS policy of a domain (RFC 8461), as a sender reads it: may
+ * mail be sent to a host of that name? The text is not trusted. Pure. */
 #ifndef MX_DOCTOR_STS_H
 #define MX_DOCTOR_STS_H
 
@@ -18,10 +18,9 @@ struct sts_policy {
 	char mx[STS_MX_MAX][TEXT_DOMAIN_MAX]; /* canonical; "*." before some */
 };
 
-/* Is that TXT record of _mta-sts.DOMAIN the one that says that there is a
- * policy (RFC 8461 3.1)? */
+/* Does the TXT record of _mta-sts.DOMAIN announce a policy (RFC 8461 3.1)? */
 bool sts_is_record(const char *txt);
-/* NULL, or what is wrong with it, static. */
+/* NULL, or the error, static. */
 const char *sts_parse(const char *text, size_t len, struct sts_policy *);
 /* `host` is canonical. RFC 8461 4.1: "*" stands for one label. */
 bool sts_covers(const struct sts_policy *, const char *host);
