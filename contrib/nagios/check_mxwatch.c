@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * check_mxwatch: a plugin for Nagios, Icinga and their kin, by the guidelines
- * of the Monitoring Plugins: one line on standard output first, numbers
- * behind a '|', 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. A daemon that does not
- * answer is CRITICAL, since it is what is watched; UNKNOWN is for a wrong
- * command line only. */
+ * check_mxwatch: a plugin for Nagios, Icinga and compatible monitors, by the
+ * Monitoring Plugins guidelines: first one line on standard output, numbers
+ * after a '|', 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. A daemon that does not
+ * answer is CRITICAL, because it is the subject of the check; UNKNOWN is only
+ * for a wrong command line. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ on_alarm(int sig)
 	_exit(LEVEL_CRITICAL);
 }
 
-/* `window`: what stands behind a '=', or NULL. */
+/* `window`: the text after '=', or NULL. */
 static int
 set_mode(struct check_options *o, enum check_mode mode, const char *window,
     struct mx_errbuf *eb)
@@ -121,7 +121,8 @@ add_domain(const char **list, unsigned *n, const char *name,
 	return 0;
 }
 
-/* A password on the command line is there for all to see; a file is not. */
+/* A password on the command line is visible to all users, one in a file is
+ * not. */
 static int
 set_auth(struct check_options *o, const char *arg, struct mx_errbuf *eb)
 {
@@ -196,7 +197,7 @@ set_option(struct check_options *o, int c, char *arg, struct mx_errbuf *eb)
 	}
 }
 
-/* What can only be told when all of the command line is known. */
+/* Checks that need the whole command line. */
 static int
 finish(struct check_options *o, struct mx_errbuf *eb)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fetch: the document over the control socket, or by way of HTTP with what
- * fetch_http.c (plain) and fetch_tls.c (libcurl) bring. */
+ * fetch: gets the document over the control socket, or over HTTP with
+ * fetch_http.c (plain) and fetch_tls.c (libcurl). */
 #include "fetch.h"
 
 #include <string.h>
@@ -86,7 +86,7 @@ fetch_one(const struct fetch *f, bool *refused, struct mx_errbuf *eb)
 				 fetch_http(f, refused, eb);
 }
 
-/* The domains of the one go to the end of the other's. */
+/* Moves the domains of one document to the end of the other's. */
 static void
 append_domains(cJSON *to, cJSON *from)
 {
@@ -104,7 +104,7 @@ fetch_status(struct fetch *f, const char *const *domain, unsigned n,
 	cJSON *all, *one;
 
 	*refused = false;
-	/* A daemon that knows nothing of ?domain= answers with all of them. */
+	/* A daemon without ?domain= answers with all domains. */
 	f->domain = n > 0 ? domain[0] : NULL;
 	all = fetch_one(f, refused, eb);
 	for (unsigned i = 1; i < n && all != NULL; i++) {

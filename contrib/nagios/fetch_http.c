@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * fetch_http: one GET in HTTP/1.0, so that the answer ends with the
- * connection and is never chunked. What it reads has a cap, and an answer
- * that is shorter than it says is none. */
+ * fetch_http: a GET in HTTP/1.0, so that the answer ends with the connection
+ * and is never chunked. Its size is limited, and an answer that is shorter than
+ * its Content-Length is an error. */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -39,7 +39,7 @@ fetch_base64(const char *src, size_t len, char *dst)
 	*dst = '\0';
 }
 
-/* The length that the head promises: -1 none, -2 a wrong one. */
+/* The Content-Length of the header: -1 none, -2 invalid. */
 static int64_t
 content_length(const char *head)
 {
@@ -146,7 +146,7 @@ fetch_plain(const struct fetch *f, struct buf *body, long *status,
 		return rc;
 	request = make_request(f);
 	len = strlen(request);
-	/* An answer may be there although not all was taken. */
+	/* The server may answer before it has read all. */
 	while (done < len &&
 	    (n = send(fd, request + done, len - done, MSG_NOSIGNAL)) > 0)
 		done += (size_t)n;

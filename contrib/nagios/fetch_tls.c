@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fetch_tls: the same over TLS, by libcurl. The certificate has to be good;
- * there is no option to look away. */
+ * fetch_tls: the same over TLS, with libcurl. The certificate has to be valid;
+ * there is no option to skip that check. */
 #include "fetch.h"
 
 #ifdef HAVE_CURL

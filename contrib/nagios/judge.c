@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * judge: goes through the domains that were asked for, compares each number
- * with the thresholds and says the worst first. */
+ * judge: compares the value of each selected domain with the thresholds and
+ * puts the worst first. */
 #include "judge.h"
 
 #include <stdarg.h>
@@ -40,10 +40,10 @@ level_name(enum level level)
 	return names[level];
 }
 
-/* What the document says goes to a terminal, a shell and a web page of
- * somebody else's: no control characters and nothing that means something
- * to a monitor ('|') or in a label (' and =). What does not fit is left out;
- * the level is not concerned. */
+/* Text of the document goes to a terminal, a shell and web pages of others:
+ * control characters are removed, as is anything with a meaning to a monitor
+ * ('|') or in a label (' and =). Text that does not fit is omitted; the level
+ * is independent of it. */
 static void MX_PRINTF(3, 4) say(struct buf *b, bool perf, const char *fmt, ...)
 {
 	char text[1024];
@@ -71,8 +71,8 @@ newline(struct buf *b)
 		return;
 }
 
-/* Without a number there is no datum: "U" is what the guidelines allow, and what
- * writers of Icinga 2 and others refuse with a line of log each. */
+/* Without a value there is no perfdata: the guidelines allow "U", but perfdata
+ * writers such as those of Icinga 2 refuse it and log a line each time. */
 static void
 say_perf(struct verdict *v, const char *domain, const char *label,
     const char *unit, const struct measure *m, const struct check *c)
@@ -98,7 +98,7 @@ say_perf(struct verdict *v, const char *domain, const char *label,
 	    max);
 }
 
-/* What only counts up is marked so; in a window it does not. */
+/* A counter has a unit of its own; a window makes it a plain number. */
 static const char *
 unit_of(const struct check *c)
 {
@@ -134,7 +134,7 @@ wanted(const struct check *c, const cJSON *domain)
 	    !named(c->except, c->nexcept, name);
 }
 
-/* What is being put together while the domains go by. */
+/* The state while the domains are judged. */
 struct check_tally {
 	const struct check *check;
 	const cJSON *status;
@@ -188,8 +188,8 @@ say_primaries(struct check_tally *t, const cJSON *domain)
 	}
 }
 
-/* Everything about a domain in one line: the age with its thresholds, and
- * the primary. */
+/* All about a domain in one line: the age with its thresholds, and the
+ * primary. */
 static void
 judge_all(struct check_tally *t, const char *name, const cJSON *domain)
 {
@@ -236,7 +236,7 @@ judge_domain(struct check_tally *t, const cJSON *domain)
 	say_primaries(t, domain);
 }
 
-/* The daemon as a whole. */
+/* Judges the daemon as a whole. */
 static void
 judge_daemon(struct check_tally *t)
 {
@@ -265,7 +265,7 @@ judge_daemon(struct check_tally *t)
 	say_perf(t->v, "spool", "free", "B", &m, NULL);
 }
 
-/* Somebody who asks for heartbeats has made a mistake when there are none. */
+/* A check of heartbeats without any is a configuration error. */
 static void
 judge_heartbeats(struct check_tally *t)
 {
@@ -283,7 +283,8 @@ judge_heartbeats(struct check_tally *t)
 		note(t, "", LEVEL_UNKNOWN, 0, "no heartbeat is configured");
 }
 
-/* All of a cluster at one node of it. Of `all` the thresholds are about other things. */
+/* Judges the cluster, at one of its nodes. In mode `all` the thresholds are not
+ * for the cluster. */
 static void
 judge_cluster(struct check_tally *t)
 {
@@ -318,7 +319,7 @@ judge_cluster(struct check_tally *t)
 		note(t, "cluster", LEVEL_OK, 0, f.text);
 }
 
-/* The sum of all, judged when that was asked for. */
+/* Reports the sum of all domains, and judges it on request. */
 static void
 judge_sum(struct check_tally *t)
 {
@@ -341,7 +342,7 @@ judge_sum(struct check_tally *t)
 		    &m, c->sum ? c : NULL);
 }
 
-/* A domain that is not there cannot be fine. */
+/* A requested domain that is missing is not OK. */
 static bool
 all_there(const struct check *c, const cJSON *status, struct verdict *v)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * judge: what a status document means to somebody who watches: a level, one
- * line, numbers for graphs, a line for each domain. Pure: the time is the
- * document's own. */
+ * judge: evaluates a status document for a monitor: a level, one line, numbers
+ * for graphs, a line for each domain. Pure: the time is that of the
+ * document. */
 #ifndef NAGIOS_JUDGE_H
 #define NAGIOS_JUDGE_H
 
@@ -13,7 +13,7 @@
 /* The exit codes. */
 enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
 
-/* MODE(name, word, label, unit, units of its ranges, may be added up) */
+/* MODE(name, word, label, unit, units of its ranges, values have a sum) */
 #define CHECK_MODES                                                            \
 	MODE(QUEUE, "queue", "msgs", "", 0, true)                              \
 	MODE(AGE, "age", "age", "s", RANGE_TIME | RANGE_PERCENT, false)        \
@@ -45,24 +45,24 @@ struct mode_info {
 };
 extern const struct mode_info mode_info[CHECK_MODE_MAX];
 
-/* CHECK_MODE_MAX when there is none of that name. */
+/* CHECK_MODE_MAX: no mode of that name. */
 enum check_mode check_mode_parse(const char *word, size_t len);
 
 #define CHECK_DOMAINS_MAX 256
 
-/* What was asked. Names are compared as text_domain() writes them. */
+/* The check requested. Names are as text_domain() writes them. */
 struct check {
 	enum check_mode mode;
 	const char *only[CHECK_DOMAINS_MAX], *except[CHECK_DOMAINS_MAX];
 	unsigned nonly, nexcept;
 	struct check_range warning, critical;
-	const char *window; /* "1h" or "1d" of the counters; NULL: all */
-	bool sum; /* judge the sum of the domains and not each */
+	const char *window; /* "1h" or "1d" for counters; NULL: all */
+	bool sum; /* judge the sum of all domains, not each */
 	bool primary_critical; /* a primary that is down is CRITICAL */
-	int verbose; /* 1: a line for every domain, 2: the replies, too */
+	int verbose; /* 1: a line for each domain, 2: also replies */
 };
 
-#define JUDGE_PERF_DOMAINS 20 /* more of them: totals only (NRPE's length) */
+#define JUDGE_PERF_DOMAINS 20 /* above: only totals (NRPE's limit) */
 #define JUDGE_LINES	   100
 
 struct verdict {
@@ -70,8 +70,8 @@ struct verdict {
 	struct buf line, perf, more; /* without "MXWATCH OK - " and "|" */
 };
 
-/* Sets all of *v; verdict_fini() frees it. Nothing in it has a '|' or a
- * control character. */
+/* Sets all of *v; verdict_fini() frees it. It contains no '|' and no control
+ * character. */
 void judge(const struct check *, const cJSON *status, struct verdict *v);
 void verdict_fini(struct verdict *);
 

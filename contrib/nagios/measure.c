@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * measure: takes one number and its words out of the status document of
- * mxwatch-status(7). A field that is missing reads as 0 or "": the daemon
- * may be older than the plugin. */
+ * measure: gets a value and its text from the status document of
+ * mxwatch-status(7). A missing field reads as 0 or "": the daemon may be older
+ * than the plugin. */
 #include "measure.h"
 
 #include <math.h>
@@ -17,11 +17,11 @@ span(double seconds, char *dst, size_t size)
 	int64_t ms =
 	    seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1e3) : 0;
 
-	/* Milliseconds do not matter once it takes seconds. */
+	/* From a second on, milliseconds are omitted. */
 	return text_duration_fmt(ms < 1000 ? ms : ms / 1000 * 1000, dst, size);
 }
 
-/* The document is another program's: a number may be anything. */
+/* The document is not trusted: a number may have any value. */
 static char *
 size_text(double bytes, char *dst, size_t size)
 {
@@ -56,8 +56,8 @@ measure_words(const struct check *check, enum check_mode mode, double value,
 	}
 }
 
-/* The lifetime that goes with the age: extended mail has longer than is configured, and
- * the message that has used most of its own need not be the oldest. */
+/* The lifetime for the given age: extended mail has a longer one than is
+ * configured, and the message nearest to its expiry need not be the oldest. */
 static double
 lifetime(const cJSON *queue, double age)
 {
@@ -110,9 +110,8 @@ measure_expiry(const cJSON *status, const cJSON *queue, struct measure *m)
 	    span(m->value, t, sizeof(t)));
 }
 
-/* How long the primary has not been up: what comes and goes meanwhile does not
- * begin anew. While it recovers mail flows, and the outage lasts and gets no
- * longer. */
+/* The duration of the outage: brief changes of state within it do not restart
+ * it. It ends with the recovery, when mail flows again. */
 static double
 outage(const cJSON *status, const cJSON *domain, bool recovering)
 {
@@ -120,13 +119,14 @@ outage(const cJSON *status, const cJSON *domain, bool recovering)
 	double from = json_get_num(domain, "unwell_since");
 	double to = recovering ? since : json_get_num(status, "time");
 
-	if (!(from > 0)) /* an older daemon does not say */
+	if (!(from > 0)) /* an older daemon has no unwell_since */
 		from = since;
 	return from > 0 && to > from ? to - from : 0;
 }
 
-/* A backup that does its work is worth a warning and no more, unless the
- * caller says so; with thresholds, these decide by the time it takes. */
+/* While a backup queues for a failed primary it does its work: only a warning,
+ * unless the caller wants CRITICAL. Thresholds, if any, decide by the duration
+ * instead. */
 static void
 measure_primary(const struct check *check, const cJSON *status,
     const cJSON *domain, struct measure *m)
@@ -193,8 +193,8 @@ measure_probe(const cJSON *domain, struct measure *m)
 		    sizeof(m->text));
 }
 
-/* A share of the recipients whose fate is known, since the daemon started or
- * in the window. */
+/* Bounced or expired recipients; 100 % are all that have a final result. Since
+ * the daemon started, or in the window. */
 static void
 measure_lost(const struct check *check, enum check_mode mode,
     const cJSON *domain, struct measure *m)
@@ -297,7 +297,7 @@ measure_spool(const cJSON *status, struct measure *m)
 	    accepting ? "" : ", NO NEW MAIL");
 }
 
-/* One that never succeeded is as old as the daemon. */
+/* A heartbeat without any success is as old as the daemon. */
 void
 measure_heartbeat(const cJSON *status, const cJSON *heartbeat,
     struct measure *m)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * measure_cluster: `cluster` of the document, a fact after the other. What is a
- * moment's business when a domain or a node moves is a warning: the monitor asks
- * again before it tells. */
+ * measure_cluster: `cluster` of the document, one fact after another. States
+ * that are normal for a moment, while a domain or a node moves, are warnings:
+ * the monitor checks again before it notifies. */
 #include <stdio.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ measure_engine(const cJSON *status, const cJSON *c, struct cluster_facts *f)
 	    span(m->value, t, sizeof(t)));
 	m = &f->fact[CLUSTER_SYNCHRONOUS];
 	m->value = json_get_bool(engine, "synchronous");
-	/* of an engine that is away nothing is known */
+	/* unknown while the engine is away */
 	if (!away && m->value < 1)
 		m->own = required ? LEVEL_CRITICAL : LEVEL_WARNING;
 	(void)snprintf(m->text, sizeof(m->text),

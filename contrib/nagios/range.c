@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * range: reads a threshold and compares with it. Numbers are read by hand so
- * that no locale, hexadecimal or "nan" comes in between. */
+ * range: parses a threshold and compares with it. Numbers are parsed here and
+ * not by strtod(), to exclude locales, hexadecimal and "nan". */
 #include "range.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define VALUE_MAX 1e18 /* larger ones are typing errors */
+#define VALUE_MAX 1e18 /* larger values are typing errors */
 
 static const struct {
 	const char *name;
@@ -28,7 +28,7 @@ static const struct {
 	{ "%", RANGE_PERCENT, 1 },
 };
 
-/* Digits with at most one point among or behind them. */
+/* Digits with at most one decimal point, not the first character. */
 static bool
 take_digits(const char **s, double *v)
 {
@@ -46,7 +46,7 @@ take_digits(const char **s, double *v)
 	return n > 0;
 }
 
-/* The unit that s begins with, -1 when there is none. */
+/* The unit at the start of s; -1: none. */
 static int
 take_unit(const char **s, unsigned allowed)
 {
@@ -62,7 +62,7 @@ take_unit(const char **s, unsigned allowed)
 	return -1;
 }
 
-/* "-5", "1h30m", "50%". *percent: whether it was one. */
+/* "-5", "1h30m", "50%". *percent: is it a percentage? */
 static bool
 parse_number(const char *s, unsigned allowed, double *v, bool *percent)
 {
@@ -79,7 +79,7 @@ parse_number(const char *s, unsigned allowed, double *v, bool *percent)
 			return false;
 		unit = take_unit(&s, allowed);
 		*percent = unit >= 0 && units_known[unit].kind == RANGE_PERCENT;
-		/* Only times have several parts, each with its unit. */
+		/* Only times have several parts, each with a unit. */
 		if (*s != '\0' &&
 		    (unit < 0 || units_known[unit].kind != RANGE_TIME))
 			return false;
@@ -93,7 +93,8 @@ parse_number(const char *s, unsigned allowed, double *v, bool *percent)
 	return fabs(*v) <= VALUE_MAX;
 }
 
-/* Both ends, or the one there is, in percent: a bare 0 goes with either. */
+/* Are both ends, or the only one, percentages or neither? 0 counts as
+ * either. */
 static bool
 same_unit(const struct check_range *r, bool start, bool end)
 {

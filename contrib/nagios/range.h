@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * range: thresholds as the guidelines of the Monitoring Plugins write them:
- * "[@]start:end", where the alert is outside, or with @ inside, the ends
- * included. "10" is 0:10, "10:" has no upper end, "~:10" no lower one.
- * Pure. */
+ * range: thresholds in the format of the Monitoring Plugins guidelines:
+ * "[@]start:end" alerts outside of the range, or with @ inside, its ends
+ * included. "10" is 0:10, "10:" has no upper end, "~:10" no lower one. Pure. */
 #ifndef NAGIOS_RANGE_H
 #define NAGIOS_RANGE_H
 
 #include "base/err.h"
 
-/* Units that numbers of a range may have. */
-#define RANGE_TIME     0x1u /* ms s m h d w; "1h30m"; seconds out */
+/* Units allowed in a range. */
+#define RANGE_TIME     0x1u /* ms s m h d w; "1h30m"; gives seconds */
 #define RANGE_SIZE     0x2u /* K M G T, powers of 1024 */
-#define RANGE_PERCENT  0x4u /* of a whole that is known later */
+#define RANGE_PERCENT  0x4u /* of a whole that is given later */
 
 #define RANGE_TEXT_MAX 128
 
@@ -21,15 +20,15 @@ struct check_range {
 	double start, end; /* infinite where open */
 };
 
-/* 0, or -MX_ESYNTAX with *eb; *r is then not set. */
+/* 0, or -MX_ESYNTAX with *eb; then *r is not set. */
 int range_parse(const char *s, unsigned units, struct check_range *r,
     struct mx_errbuf *eb) MX_NODISCARD;
 
-/* `whole` is what 100 % is; a percentage of nothing never alerts. */
+/* `whole` is the value of 100 %; a percentage of 0 never alerts. */
 bool range_alerts(const struct check_range *, double v, double whole);
 
-/* As perfdata wants it, percentages made absolute; "" when there is none.
- * dst holds RANGE_TEXT_MAX. Returns dst. */
+/* The range for perfdata, with percentages converted; "": none. dst has
+ * RANGE_TEXT_MAX bytes. Returns dst. */
 char *range_fmt(const struct check_range *, double whole, char *dst);
 
 /* A number without a trailing ".000000". Returns dst. */
