@@ -44,7 +44,7 @@ is_over(const cJSON *o)
 	return strcmp(json_get_text(o, "state"), "over") == 0;
 }
 
-/* Has it nodes that observed it (in a cluster)? */
+/* Does the outage name the nodes that saw it (in a cluster)? */
 static bool
 has_nodes(const cJSON *o)
 {

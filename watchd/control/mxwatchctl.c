@@ -183,7 +183,7 @@ say_file(int fd, void *arg, struct mx_errbuf *eb)
 	return ctl_import_say(fd, a->file, eb);
 }
 
-/* Prints the last line of an export; 1: it was cut off. */
+/* Prints the last line of an export; 1: it stopped with an error. */
 static int
 export_end(struct ctl_answer *a, const char *dir)
 {

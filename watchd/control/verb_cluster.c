@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * verb_cluster: the nodes that share the queue, and orders about them. An order
- * only goes to all nodes as a record, so it is answered at once: status shows
- * its effect. Loop thread. */
+ * is a record that all nodes receive, so it is answered as soon as it is made;
+ * status shows its effect. Loop thread. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,9 +66,9 @@ static void MX_PRINTF(2, 3) say(struct buf *text, const char *fmt, ...)
 	(void)!buf_addf(text, "%s%s", text->len > 0 ? "; " : "", one);
 }
 
-/* Says the faults that need an operator (rc 1: a script waits until they are
- * over). A node that was stopped or removed, and domains being moved, are not:
- * somebody ordered that. */
+/* Lists the faults that need an operator (rc 1: a script waits until they are
+ * over). A node that was stopped or removed, and domains being moved, are no
+ * faults: they were ordered. */
 static void
 say_trouble(struct buf *text, const struct snap_cluster *v,
     const struct control_node *node, unsigned n)
