@@ -283,7 +283,7 @@ check_domains(struct conf_loader *l)
 		    "there is no section domain; no mail would be accepted");
 }
 
-/* A folder is checked only if it exists; it may be created later. */
+/* A folder is not checked: it may be created later. */
 static void
 check_domains_from(struct conf_loader *l)
 {

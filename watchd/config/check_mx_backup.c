@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * check_mx_backup: networks so large that any server would be a primary, or
- * that contain this host. */
+ * check_mx_backup: networks of all addresses, with which any server would be a
+ * primary, and loopback ones. */
 #include <string.h>
 
 #include "config_int.h"

@@ -141,7 +141,7 @@ struct conf_domain {
 	const char *name; /* canonical; "" in defaults */
 	struct strlist primary; /* empty: from MX records */
 	struct strlist primary_networks; /* empty: anywhere */
-	bool primary_may_be_backup; /* false: one that claims so is refused */
+	bool primary_may_be_backup; /* false: a backup is no primary */
 	/* A path or base/source_spec.h; NULL: any recipient. */
 	char *recipients;
 	char *recipients_token_file; /* NULL: none */

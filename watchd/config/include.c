@@ -86,8 +86,8 @@ out:
 	return rc == 0;
 }
 
-/* ---- the search. A folder may be huge, or slow, and a pattern may match many.
- * glob()'s calls are counted and timed. */
+/* ---- the search. A folder may be huge, or slow, and a pattern may match many:
+ * the callbacks of glob() limit the entries and the time. */
 
 static _Thread_local struct {
 	int64_t until;

@@ -93,7 +93,8 @@ index_grow(struct conf_pool *p)
 void *
 pool_share(struct conf_pool *p, const void *data, size_t size)
 {
-	/* unkeyed: only operators and their sources provide the strings */
+	/* The hash needs no key: the strings come from the operator, or from
+	 * the source of domains that the operator has chosen. */
 	uint32_t hash = hash_fold(hash_bytes(HASH_INIT, data, size));
 	struct shared *s;
 	size_t k;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * pool: the strings of a configuration's domains. 50,000 domains on 500
  * primaries name each of these a hundred times: equal strings are stored once,
- * and all are freed with the configuration. Memory from a pool is never written
- * to nor freed by itself. Filled by the thread that reads the configuration;
+ * and all are freed with the configuration. Memory from a pool is read-only and
+ * not freed individually. Filled by the thread that reads the configuration;
  * read by any. Private to config/. */
 #ifndef MX_CONFIG_POOL_H
 #define MX_CONFIG_POOL_H
