@@ -22,8 +22,8 @@ struct format {
 	int columns; /* of the terminal; 0: not a terminal */
 	bool colour; /* colours are allowed */
 	bool problems; /* status: only problems */
-	bool in_place; /* overwrite the last line; set to false first */
-	unsigned lines; /* printed so far; zero first, as are those below */
+	bool in_place; /* the last line gets overwritten; false at first */
+	unsigned lines; /* so far; the caller zeroes it and those below */
 	char
 	    content_of[TEXT_ID_MAX]; /* id of the message shown; "": none yet */
 	char line[4096]; /* of the content, for a terminal */

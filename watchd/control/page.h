@@ -5,10 +5,10 @@
  * length costs the memory of a page.
  *
  * Messages between nodes, each a line of JSON:
- * 	{"node": "mx2", "call": CALL, "uid": 1000, "pid": 17, "max": BYTES,
- * 	    "request": {...}}
- * 	{"node": "mx2", "page": NUMBER}		the next page of that answer
- * 	{"node": "mx2", "drop": CALL}		no more of it
+ *	{"node": "mx2", "call": CALL, "uid": 1000, "pid": 17, "max": BYTES,
+ *	    "request": {...}}
+ *	{"node": "mx2", "page": NUMBER}		the next page of that answer
+ *	{"node": "mx2", "drop": CALL}		no more of it
  * CALL is a number of mx2's. The answer is a line {"page": NUMBER} followed by
  * lines of the verb's answer; NUMBER 0: these were the last. A call whose pages
  * are not requested is given up. A node that is asked never asks on. Loop
@@ -41,7 +41,7 @@ void page_drop(uint64_t number); /* ends the call; 0: none */
 /* control.c: the number of calls of other nodes, and one more of them. */
 unsigned control_asked_calls(const struct control *);
 void call_asked_by(struct call *, const char *node, uint64_t number);
-/* That node's call by its number; NULL: it is gone. */
+/* The call of a node by its number; NULL: it is gone. */
 struct call *
 call_find_asked(struct control *, const char *node, uint64_t number);
 /* For control.c. */

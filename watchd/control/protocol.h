@@ -221,7 +221,7 @@ enum control_field_kind {
 	FIELD_WORD, /* text; a word after the verb */
 	FIELD_TEXT, /* text; --name TEXT */
 	FIELD_FLAG, /* true or false; --name */
-	FIELD_SAID, /* true or false; without an option of its name */
+	FIELD_SAID, /* true or false; set by another option */
 };
 
 struct control_field {

@@ -225,7 +225,7 @@ say_way(cJSON *list, const char *label, const struct snap_host *h,
 		    label);
 }
 
-/* What deliveries have learned about the host. */
+/* The window of the host, and the limits that deliveries have learned. */
 static void
 say_host(cJSON *list, const char *label, const struct snap_host *h,
     int64_t now_ms)
