@@ -113,7 +113,7 @@ has_literal(const struct doctor_run *r)
 }
 
 /* Primaries may have internal names or addresses: there is a finding only if
- * none of them is a better MX host. */
+ * none of them is among the MX hosts preferred to us. */
 static void
 compare_primaries(struct doctor_run *r, const struct dns_answer *a,
     uint16_t ours)

@@ -263,7 +263,7 @@ on_session(const struct probe_result *res, void *arg)
 	doctor_step_end(s);
 }
 
-/* A connection to the host is granted; the host may have changed meanwhile. */
+/* A connection to the host is granted; the domain may use another host now. */
 static void
 begin_session(void *arg)
 {
