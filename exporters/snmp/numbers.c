@@ -96,7 +96,7 @@ read_index(struct index *x, enum index_kind kind, const char *spool,
 		log_warn("agentx",
 		    "problem=\"some of the numbers of SNMP are lost\" file=%s "
 		    "error=%s effect=\"what had them gets new ones\"",
-		    log_q(path), mx_strerror(rc));
+		    log_q(path), log_q(mx_strerror(rc)));
 	mem_free(&path);
 }
 

@@ -2,6 +2,7 @@
  * audit: see audit.h. */
 #include "control/audit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -77,15 +78,22 @@ add_arguments(struct buf *text, const struct call *c)
 	}
 }
 
+/* A result that has the name of an argument is what was made of that: "until=+8s"
+ * and "result_until=1796031874". */
 static void
-add_result(struct buf *text, const cJSON *done)
+add_result(struct buf *text, const struct call *c, const cJSON *done)
 {
 	const cJSON *item;
+	char key[64];
 
 	cJSON_ArrayForEach (item, done) {
-		if (strcmp(item->string, "done") != 0 &&
-		    strcmp(item->string, "rc") != 0)
-			add(text, item->string, item);
+		if (strcmp(item->string, "done") == 0 ||
+		    strcmp(item->string, "rc") == 0)
+			continue;
+		(void)snprintf(key, sizeof(key), "%s%s",
+		    json_get(c->request, item->string) != NULL ? "result_" : "",
+		    item->string);
+		add(text, key, item);
 	}
 }
 
@@ -144,7 +152,7 @@ audit_done(struct call *c, int rc, const cJSON *done)
 	if (!c->audited)
 		return;
 	(void)!buf_addf(&outcome, " rc=%d", rc);
-	add_result(&outcome, done);
+	add_result(&outcome, c, done);
 	write_line(c, rc, buf_str(&outcome));
 	buf_fini(&outcome);
 }

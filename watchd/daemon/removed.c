@@ -185,7 +185,7 @@ removed_over(struct removed *r, const char *name, bool mx_backup,
 	put(r, name, NULL, 0);
 	d->relay->domain(d->relay->self, name, &rd);
 	log_notice("daemon", "domain=%s event=gone reason=%s messages=%ju",
-	    name, why, (uintmax_t)relay_domain_messages(&rd));
+	    name, log_q(why), (uintmax_t)relay_domain_messages(&rd));
 	removed_end(d->conf, name);
 	queue_policy(d->queue, name, NULL);
 	watch_domain_drop(d->watch, name);

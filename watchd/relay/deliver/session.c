@@ -76,7 +76,7 @@ deliver_session_set(struct deliver_session *s, enum deliver_session_state to)
 	struct deliver *dl = deliver_of(s);
 
 	MX_ASSERT(states[s->state].to & EDGE(to));
-	log_trace("deliver", "domain=%s state=%s->%s", domain_of(s),
+	log_trace("deliver", "domain=%s state=%s->%s", log_q(domain_of(s)),
 	    states[s->state].name, states[to].name);
 	if (s->state == SESSION_IDLE)
 		TAILQ_REMOVE(&dl->idle, s, list);
@@ -401,7 +401,7 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 			break;
 		if (smtp_client_feed(s->client, data, n, now_of(s)) != 0)
 			log_trace("deliver", "domain=%s event=flood",
-			    domain_of(s));
+			    log_q(domain_of(s)));
 		conn_consume(conn, n);
 		s->heard_ns = now_of(s);
 		deliver_session_pump(s);
