@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * alert: ties alerts/ to the daemon. A build without libcurl has none of it:
- * the same functions do nothing then, so that nobody else has to ask. */
+ * alert: ties alerts/ to the daemon. In a build without libcurl the same
+ * functions do nothing, so that callers need no condition. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ heard_silence(struct daemon *d, const char *key, const void *data, size_t len)
 	return true;
 }
 
-struct silences_kept { /* ids, as they are found */
+struct silences_kept { /* the ids, in the order of the walk */
 	struct daemon *daemon;
 	uint64_t *id;
 	size_t n;
@@ -104,8 +104,9 @@ is_kept(const struct silences_kept *k, uint64_t id)
 	return false;
 }
 
-/* What the store does not have any more was taken back while we were not there;
- * but where it cannot be asked, nobody is paged for that. */
+/* A silence that is no longer in the store was removed while this node was not
+ * running. While the store is away that cannot be known, and the silences are
+ * kept. */
 static void
 load_silences(struct daemon *d)
 {

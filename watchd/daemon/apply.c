@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * apply: a configuration into the modules; nothing here can fail. First what
- * does not grow with the number of domains (apply_begin), then one domain
- * after the other: reload.c spreads those over turns of the loop. A domain is
- * changed whole: between two of them all modules agree. Loop thread. */
+ * apply: puts a configuration into the modules; nothing here can fail. First
+ * the settings whose cost does not grow with the number of domains
+ * (apply_begin), then one domain after the other: reload.c spreads those over
+ * turns of the loop. A domain is changed in all modules at once, so that they
+ * agree between two domains. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,7 +23,8 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 	memcpy(p->delay_warning_ms, cd->delay_warning_ms,
 	    sizeof(p->delay_warning_ms));
 	p->ndelay_warning = cd->ndelay_warning;
-	/* of each connection those under way, and the one loaded ahead */
+	/* for each connection: the deliveries in progress, and one loaded
+	 * ahead */
 	p->out_max = cd->deliver.connections * (cd->deliver.pipeline_depth + 1);
 	p->retry_first_ms = cd->retry.first_ms;
 	p->retry_max_ms = cd->retry.max_ms;
@@ -112,8 +114,8 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 		cluster_domain(d->cluster, cd->name, true);
 }
 
-/* It has left, and keeps its settings: when its queue is empty domains.c sees
- * that. */
+/* The domain has left and keeps its settings; domains.c removes it when its
+ * queue is empty. */
 void
 apply_left(struct daemon *d, const struct conf_domain *cd)
 {

@@ -33,7 +33,7 @@ backups_room(const struct config *conf)
 
 /* ---- the operations of mx_backup */
 
-/* The configuration that the modules go by: while a reload is applied it is not
+/* The configuration that the modules use: while a reload is applied it is not
  * yet the one in force. */
 static const struct config *
 conf_of(const struct daemon *d)
@@ -41,7 +41,7 @@ conf_of(const struct daemon *d)
 	return mx_backup_conf(d->mx_backup);
 }
 
-/* A domain that left, whose mail goes by its MX records anyway, is taken over. */
+/* A removed domain, whose mail goes by its MX records anyway, is taken over. */
 static void
 on_enter(void *arg, const char *domain)
 {
@@ -120,7 +120,7 @@ backups_destroy(struct daemon *d)
 	mx_backup_destroy(&d->mx_backup);
 }
 
-/* While the clock is doubted nothing gets old. */
+/* While the clock is doubted no entry ages. */
 void
 backups_tick(struct daemon *d)
 {
@@ -128,7 +128,8 @@ backups_tick(struct daemon *d)
 		mx_backup_tick(d->mx_backup);
 }
 
-/* An operator gets an answer when he asks again. */
+/* A look-up is only started here: the operator gets its result when asking
+ * again. */
 static void
 look(struct daemon *d, const char *domain, struct mx_backup_view *v)
 {
@@ -160,9 +161,9 @@ backups_accepted(void *arg, const char *domain)
 	mx_backup_accepted(d->mx_backup, domain);
 }
 
-/* ---- over a restart */
+/* ---- across restarts */
 
-/* The networks of the entries that are kept, one a line. */
+/* The networks by which the stored entries were taken in, one a line. */
 static void
 keep_networks(struct daemon *d)
 {
@@ -179,7 +180,7 @@ keep_networks(struct daemon *d)
 
 struct backups_load {
 	struct daemon *d;
-	struct strlist networks; /* of the last run */
+	struct strlist networks; /* of the previous run */
 	bool narrower;
 	char *text;
 };
@@ -202,8 +203,8 @@ load_networks(void *arg, const char *key, const void *data, size_t len)
 	}
 }
 
-/* What is not kept goes as a removed domain, if it has mail: its settings lie in
- * the store. */
+/* A domain whose entry is not kept becomes a removed domain if it has mail: its
+ * settings are in the store. */
 static void
 load_one(void *arg, const char *key, const void *data, size_t len)
 {
@@ -259,7 +260,7 @@ backups_text(const struct config *old, const struct config *new,
 	return rc;
 }
 
-/* Those that leave keep the settings that they have. */
+/* Domains that are to leave keep the settings that they have. */
 bool
 backups_change(struct daemon *d, const struct config *new, char *name,
     int64_t until)
@@ -287,7 +288,7 @@ leave(struct daemon *d, const struct config *old, const char *name)
 		apply_left(d, &cd);
 }
 
-/* One that came in while the reload was under way is no removed domain. */
+/* A domain that was taken in during the reload is not a removed one. */
 bool
 backups_leave(struct daemon *d, const struct config *old, char *name,
     int64_t until)

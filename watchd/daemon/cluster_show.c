@@ -5,12 +5,12 @@
 #include <string.h>
 
 _Static_assert(SNAP_NODES == STORE_NODE_MAX, "a node would not be shown");
-/* The numbers are those of the MIB, less one. */
+/* The values are those of the MIB minus one. */
 _Static_assert(CLUSTER_LIVE == 0 && CLUSTER_LEFT == 1 && CLUSTER_SILENT == 2 &&
 	CLUSTER_STOPPED == 3 && CLUSTER_DEAD == 4,
     "states of another order");
 
-/* By this name one of those who live is chosen to tell of what is nobody's own. */
+/* The key by which one live node is chosen to report for the whole cluster. */
 #define ALL_OF_IT "cluster"
 
 void
@@ -79,7 +79,7 @@ show_nodes(const struct cluster *c, struct snapshot *s)
 		to->up = is_up(&list[i]);
 		to->missing = list[i].state == CLUSTER_SILENT ||
 		    list[i].state == CLUSTER_DEAD;
-		/* One that has not told yet is not another's. */
+		/* A node that has not sent its digest yet does not differ. */
 		to->differs = us != NULL && to->up &&
 		    list[i].config[0] != '\0' && us->config[0] != '\0' &&
 		    strcmp(list[i].config, us->config) != 0;

@@ -16,11 +16,11 @@
 #include "base/rnd.h"
 #include "daemon/maintained.h"
 
-#define SEE_STEP     500 /* primaries looked at in a tick */
+#define SEE_STEP     500 /* primaries in a tick */
 #define INSTANCE_MAX 64
-#define MOVE_AGAIN   (5 * CLOCK_SEC) /* what is left of local mail */
+#define MOVE_AGAIN   (5 * CLOCK_SEC) /* between attempts for local mail */
 
-/* ---- who we are */
+/* ---- our identity */
 
 int
 clustered_instance(struct daemon *d, struct mx_errbuf *eb)
@@ -46,7 +46,7 @@ clustered_instance(struct daemon *d, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* ---- cluster -> the others */
+/* ---- cluster -> the other modules */
 
 static void
 on_attach(void *arg, const char *const *domains, unsigned n)
@@ -119,8 +119,8 @@ on_owned(void *arg, const char *domain)
 	stats_touch(d->stats, domain);
 }
 
-/* Its part of what that primary takes is smaller at once; the blocks of its domains
- * are remade in their turn. */
+/* The node's share of that primary's connections changes at once; the blocks of
+ * its domains are remade in their turn. */
 static void
 on_judged(void *arg, const char *label)
 {
@@ -153,7 +153,8 @@ on_ours(void *arg, const char *domain)
 	return d->cluster != NULL && cluster_is_ours(d->cluster, domain);
 }
 
-/* Mail lands here without a change of `holds`, too. */
+/* Mail is stored locally without a change of `holds`, too: it is moved from
+ * time to time. */
 static void
 move_rest(struct daemon *d)
 {
@@ -203,7 +204,7 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 {
 	struct daemon *d = arg;
 
-	/* the store has news for as long as it closes */
+	/* the store reports events until it is closed */
 	if (d->cluster == NULL || d->queue == NULL ||
 	    cluster_told(d->cluster, key, data, len))
 		return;
@@ -238,9 +239,10 @@ daemon_store_shared_events(struct store_events *ev)
 	ev->holds = on_holds;
 }
 
-/* ---- what the others are to know */
+/* ---- state published to the other nodes */
 
-/* What has to be the same on all nodes: the domains, and how long their mail lives. */
+/* A digest of the settings that have to be the same on all nodes: the domains
+ * and the lifetime of their mail. */
 static char *
 config_text(const struct config *c)
 {
@@ -265,7 +267,8 @@ conf_of(const struct config *c, char **text, struct cluster_conf *cc)
 		.hostname = c->hostname };
 }
 
-/* Some primaries: what we see of them, and who sends to them. */
+/* For some primaries a tick: publishes our verdict, and takes over the number
+ * of nodes that send to them. */
 static void
 see_some(struct daemon *d)
 {
@@ -287,7 +290,7 @@ see_some(struct daemon *d)
 		d->cluster_seen[0] = '\0';
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
 void
 clustered_create(struct daemon *d)

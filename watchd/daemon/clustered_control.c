@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * clustered_control: what the control socket is given of the cluster: who there is,
- * whose a domain is, and requests to other nodes and from them. */
+ * clustered_control: the cluster's operations for the control socket: its
+ * nodes, the owners of domains, and requests to other nodes and from them. */
 #include "daemon/clustered.h"
 
 #include "daemon/cluster_show.h"
 
-/* One that has just fallen silent may answer yet. */
+/* A node that became silent only a moment ago may still answer. */
 static bool
 asks(const struct cluster_node *n)
 {
@@ -158,6 +158,6 @@ clustered_asked(void *daemon, uint64_t ticket, const char *line)
 
 	if (d->control != NULL)
 		control_asked(d->control, ticket, line);
-	else /* we are about to go, or have only just come */
+	else /* starting, or shutting down */
 		cluster_said(d->cluster, ticket, "", 0, true);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * daemon: builds every module, ties their callbacks (events.c, report.c)
- * and shuts down. The order of building is the direction of
- * dependence; shutting down goes the other way round, and the store, which
- * still completes what was handed to it, is stopped while everybody whom a
- * completion may reach is alive. */
+ * daemon: builds every module, ties their callbacks (events.c, report.c) and
+ * shuts down. Modules are built in the direction of dependence and destroyed in
+ * reverse. The store still completes the requests that it was handed, so it is
+ * stopped while every receiver of a completion exists. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -26,12 +25,12 @@
 #include "daemon/soft_state.h"
 
 #define TICK_MS	      1000
-#define DRAIN_MORE_MS 5000 /* than what it is limited to */
+#define DRAIN_MORE_MS 5000 /* more than the drain itself */
 #define DNS_QUEUE_MAX 2000
 
-/* ---- the loop's own events */
+/* ---- timers and signals of the loop */
 
-#define DROP_CHUNKS 64 /* of a snapshot that nobody needs, a turn of the loop */
+#define DROP_CHUNKS 64 /* chunks of an old snapshot freed in a turn */
 
 static void
 on_drop(void *arg)
@@ -74,7 +73,8 @@ on_tick(void *arg)
 	loop_timer_set(d->tick, TICK_MS);
 }
 
-/* Of the loop, so that one that stands still is seen by who started us. */
+/* Sent from the loop, so that the service manager notices when the loop
+ * hangs. */
 static void
 on_alive(void *arg)
 {
@@ -137,7 +137,7 @@ on_signal(int signo, void *arg)
 			log_error("log", "problem=\"cannot reopen the file\"");
 		break;
 	default:
-		if (d->draining) { /* asked twice: now */
+		if (d->draining) { /* a second signal: stop now */
 			loop_stop(d->loop);
 			break;
 		}
@@ -153,8 +153,8 @@ on_signal(int signo, void *arg)
 	}
 }
 
-/* Signals that ask something of a running daemon; the others end one that
- * starts, too. */
+/* Signals that only a running daemon handles; TERM and INT end a starting one,
+ * too. */
 static void
 held_signals(sigset_t *set)
 {
@@ -163,8 +163,8 @@ held_signals(sigset_t *set)
 	sigaddset(set, SIGUSR1);
 }
 
-/* A second request for the end must not cut the first one short: the loop's
- * handlers go away before what is left to save is saved. */
+/* A second TERM must not cut the shutdown short: the loop's handlers are
+ * destroyed before the last state is saved. */
 static void
 hold_all(void)
 {
@@ -185,7 +185,7 @@ daemon_signals_hold(void)
 	(void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
-/* ---- birth and death */
+/* ---- create and destroy */
 
 static int
 create_store(struct daemon *d, struct mx_errbuf *eb)
@@ -219,8 +219,8 @@ create_dns(struct daemon *d, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* Both contexts serve all connections that we make; without one of them mail
- * goes on where TLS is not required. */
+/* The two TLS contexts serve all outgoing connections; without one, mail is
+ * still delivered where TLS is not required. */
 static void
 create_reach(struct daemon *d)
 {
@@ -290,7 +290,7 @@ create_relay(struct daemon *d)
 	backups_load(d);
 }
 
-/* A kernel that has no filters must not keep mail from being taken. */
+/* A kernel without seccomp must not keep the daemon from accepting mail. */
 static void
 filter_calls(struct daemon *d)
 {
@@ -359,7 +359,8 @@ create_events(struct daemon *d)
 	for (size_t i = 0; i < MX_COUNT(signo); i++)
 		d->signals[i] =
 		    loop_signal_create(d->loop, signo[i], on_signal, d);
-	/* Signals that came since main() began reach the loop now. */
+	/* Signals that were held since the start of main() reach the loop
+	 * now. */
 	held_signals(&held);
 	(void)pthread_sigmask(SIG_UNBLOCK, &held, NULL);
 	d->tick = loop_timer_create(d->loop, on_tick, d);
@@ -405,7 +406,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	domains_from_create(d);
 	if ((rc = create_outside(d, eb)) != 0)
 		goto fail;
-	/* as the user that we have become */
+	/* created as the user, after privileges were dropped */
 	d->fetcher = fetcher_create(d->spawner);
 	source_set_start(d->sources, d->fetcher);
 	daemon_alerts_create(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * daemon_int: what daemon.c (build, wire, shut down), reload.c and apply.c
- * (the configuration into the modules), events.c (what follows from what),
- * domains.c and report.c (snapshot, control) share. */
+ * daemon_int: shared by daemon.c (build, wire, shut down), reload.c and apply.c
+ * (the configuration into the modules), events.c (the decisions), domains.c and
+ * report.c (snapshot, control). */
 #ifndef MX_DAEMON_INT_H
 #define MX_DAEMON_INT_H
 
@@ -32,9 +32,9 @@ struct daemon {
 	struct config *conf; /* in force */
 	struct loop *loop;
 	struct spawner *spawner; /* borrowed */
-	struct helper *helper; /* for what would hold the loop up */
+	struct helper *helper; /* for work that would block the loop */
 	struct fetcher *fetcher;
-	struct source_set *sources; /* of lists that are kept elsewhere */
+	struct source_set *sources; /* of lists that are fetched */
 	struct reload *reload;
 	struct stats *stats;
 	struct store *store;
@@ -44,27 +44,27 @@ struct daemon {
 	struct deliver *deliver;
 	struct smtpd *smtpd;
 	struct dns *dns;
-	struct reach_env reach; /* ours; probes and deliveries go by it */
+	struct reach_env reach; /* ours; used by probes and deliveries */
 	struct schedule *schedule;
 	struct rcpt_check *rcpt_check;
 	struct watch_set *watch;
 	struct domains *domains;
 	struct removed *removed;
-	struct backup_names *backup_names; /* of all configurations */
+	struct backup_names *backup_names; /* shared by all configurations */
 	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct domains_from *domains_from;
 	struct maintenance_keeper *maintained;
-	struct doctor *doctor; /* NULL: not yet */
+	struct doctor *doctor; /* NULL: not created yet */
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger;
-	struct questions *questions; /* of the status page */
+	struct questions *questions; /* from the status page */
 	struct http *http;
 	struct control *control;
-	struct cluster *cluster; /* daemon/clustered.h; NULL: we are alone */
-	int64_t move_again; /* clustered.c: monotonic, not before */
-	char *instance; /* of store_conf; NULL: the same */
-	char cluster_seen[PRIMARY_LABEL_MAX]; /* up to this primary */
+	struct cluster *cluster; /* daemon/clustered.h; NULL: none */
+	int64_t move_again; /* clustered.c: next attempt; monotonic */
+	char *instance; /* for store_conf; NULL without a cluster */
+	char cluster_seen[PRIMARY_LABEL_MAX]; /* last primary published */
 	struct alerts *alerts; /* NULL in a build without libcurl */
 	struct alert_share *alert_share; /* NULL: the store is not shared */
 	struct agentx *agentx;
@@ -74,18 +74,18 @@ struct daemon {
 	struct soft_state *soft_state;
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
-	struct snapshot *old; /* the one before, going; NULL: it is gone */
-	struct loop_timer *drop; /* of that */
+	struct snapshot *old; /* the previous one, being freed; NULL: freed */
+	struct loop_timer *drop; /* frees `old` */
 	struct loop_timer *drain_limit;
 	struct loop_timer *alive; /* for the service manager */
 	struct loop_task *drain_check;
-	struct loop_timer *fan_out; /* of changed primaries to their domains */
+	struct loop_timer *fan_out; /* changed primaries to their domains */
 	int64_t start_wall;
 	uint64_t generation;
-	bool files_read; /* the recipients files, for the first time */
+	bool files_read; /* the recipients files were read once */
 	bool reload_ok;
 	int64_t reload_wall;
-	bool filtered; /* its system calls */
+	bool filtered; /* its system calls are filtered */
 	bool draining, smtpd_idle, deliver_idle;
 };
 
@@ -94,43 +94,45 @@ void daemon_alerts_create(struct daemon *);
 void daemon_alerts_configure(struct daemon *);
 void daemon_alerts_destroy(struct daemon *);
 void daemon_alerts_notice(struct daemon *, const struct notice *);
-/* Touches the domains about which other alerts fire than before. */
+/* Touches the domains whose firing alerts have changed. */
 void daemon_alerts_tick(struct daemon *);
 void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
-/* Small state that other nodes changed: true: that key is ours. */
+/* State that another node changed. True: the key belongs to alerting. */
 bool
 daemon_alerts_told(struct daemon *, const char *key, const void *, size_t len);
 uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
-/* doctor.c: what it works with; once all else is there. */
+/* doctor.c: its environment; after all other modules. */
 void daemon_doctor_create(struct daemon *);
 void daemon_doctor_configure(struct daemon *, struct config *);
-void daemon_doctor_destroy(struct daemon *); /* behind the helper */
+void daemon_doctor_destroy(struct daemon *); /* after the helper */
 void daemon_doctor_snapshot(struct daemon *, struct snapshot *);
 extern const struct control_doctor_ops daemon_doctor_ops; /* .arg unset */
 
-/* ledger.c: what the record of outages is fed with. */
-void daemon_ledger_create(struct daemon *); /* once there is a store */
-void daemon_ledger_rest(struct daemon *); /* before it ends; and after that: */
+/* ledger.c: feeds the record of outages. */
+void daemon_ledger_create(struct daemon *); /* after the store */
+void daemon_ledger_rest(struct daemon *); /* before the queue; then: */
 void daemon_ledger_destroy(struct daemon *);
 void daemon_ledger_tick(struct daemon *);
 void daemon_ledger_verdict(void *daemon, const struct watch_verdict *);
-/* A domain's block is replaced. `was`: NULL: there was none. */
+/* A domain's block is replaced. `was` NULL: there was none. */
 void daemon_ledger_domain(struct daemon *, const struct snap_domain *was,
     const struct snap_domain *is);
-/* A verb was done by somebody. */
+/* An operator has executed a verb. */
 void daemon_ledger_did(void *daemon, const char *verb, const char *target,
     const char *reason, const char *node, int64_t uid, int rc);
-/* A maintenance window of that one begins, or is over; once more is nothing. */
+/* A maintenance window of that subject begins or is over. Repeated calls have
+ * no effect. */
 void daemon_ledger_maintained(struct daemon *, enum outage_kind,
     const char *name, bool begins, const char *reason);
 bool daemon_ledger_page(void *daemon, const struct kept_query *,
     const char *end, struct buf *, uint64_t *before);
-/* Somebody was told of an alert about that domain or primary. */
+/* A receiver was notified of an alert about that domain or primary. */
 void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
-/* In a cluster, what another node tells. True: it is about that. */
+/* State that another node of a cluster changed. True: the key belongs to the
+ * ledger. */
 bool
 daemon_ledger_heard(struct daemon *, const char *key, const void *, size_t);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
@@ -143,7 +145,7 @@ extern const struct deliver_ops daemon_deliver_ops;
 extern const struct smtpd_ops daemon_smtpd_ops;
 extern const struct watch_ops daemon_watch_ops;
 extern const struct place_ops daemon_place_ops;
-/* learned.c: which recipients there are, between queue, probes and smtpd */
+/* learned.c: the known recipients, between the queue, the probes and smtpd. */
 extern const struct rcpt_check_ops daemon_rcpt_check_ops;
 bool daemon_learned(void *daemon, const char *domain, const char *mailbox,
     struct learned_view *);
@@ -151,46 +153,50 @@ void daemon_check(void *daemon, const char *domain, const char *mailbox,
     uint64_t client);
 void daemon_known_as(void *daemon, const char *domain, const char *mailbox,
     char *as);
-/* A maintenance window has begun to hold the domain's mail, or no longer does. */
+/* A maintenance window has begun to hold the domain's mail, or has ceased
+ * to. */
 void daemon_held(struct daemon *, const char *domain);
-/* An operator flushes it: see deliver_chunks_again(). */
+/* An operator flushes the domain: see deliver_chunks_again(). */
 void daemon_chunks_again(struct daemon *, const char *domain);
 extern const struct store_events daemon_store_events;
 void daemon_store_shared_events(struct store_events *); /* clustered.c */
 void daemon_dns_query(double seconds, void *arg);
-void daemon_fan_out(void *arg); /* of the timer fan_out */
-/* Tells everybody who wants to hear of events at once; sets wall when it is
- * 0. Loop thread; never blocks. */
+void daemon_fan_out(void *arg); /* callback of the timer fan_out */
+/* Passes the event to all its receivers at once; sets `wall` if it is 0. Loop
+ * thread; never blocks. */
 void daemon_notice(struct daemon *, const struct notice *);
-/* told_events.c: the same for who asks what happened; and of what a receiver was told. */
+/* told_events.c: the same for `mxwatchctl events`, and for the notifications
+ * that were sent to receivers. */
 void daemon_event(struct daemon *, const struct notice *);
 void daemon_event_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
 
-/* report.c: of the domains as domains_tick() and domains_now() left them. */
+/* report.c: uses the blocks as domains_tick() and domains_now() left them. */
 struct snapshot *daemon_snapshot(struct daemon *);
-/* daemon.c: into the box; takes it. What it replaces goes in slices. */
+/* daemon.c: puts the snapshot into the box and takes it over. The one that it
+ * replaces is freed in slices. */
 void daemon_publish(struct daemon *, struct snapshot *);
 extern const struct control_ops daemon_control_ops;
 
-/* reload.c. Its number: the file is read after this and put into force, or all
- * stays as it is. What is under way was perhaps read before: then it is
- * another one that follows. */
+/* reload.c. Returns the number of the reload: the file is read after this call
+ * and is put into force, or the old configuration stays. A reload in progress
+ * may have read the file already: then another one follows. */
 uint64_t daemon_reload(struct daemon *);
-/* Domains of the source, to be put into force without reading the file, or to be
- * refused: domains_from_judged() says. What was offered before and not begun is
- * forgotten; NULL: nothing else. */
+/* Domains of the source, to be put into force without reading the file, or
+ * refused: the result goes to domains_from_judged(). A former offer that has
+ * not begun is dropped; NULL drops it without another. */
 void reload_domains(struct daemon *, struct domain_texts *);
-/* 1: it is not through; 0; or negative, and the old configuration stays. The
- * findings, of that one or a later one, are lent until the loop goes on. */
+/* 1: in progress; 0; or negative, and the old configuration stays. The
+ * findings, of that reload or a later one, are borrowed until the next turn of
+ * the loop. */
 int daemon_reload_result(const struct daemon *, uint64_t number,
     const struct conf_errors **);
-/* Some modules know its domains already, others do not. */
+/* Some modules have the new domains already, others not yet. */
 bool reload_is_applied(const struct daemon *);
 void reload_create(struct daemon *); /* after smtpd, before its files */
 void reload_destroy(struct daemon *); /* after the helper, before smtpd */
 
-/* apply.c: the steps of putting a configuration into the modules. */
+/* apply.c: the steps that put a configuration into the modules. */
 void apply_begin(struct daemon *, struct config *);
 void apply_domain(struct daemon *, const struct conf_domain *);
 void apply_left(struct daemon *, const struct conf_domain *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * descriptors: see descriptors.h. A session is two of them: its connection, and
- * the segment file of a large body that comes in by it. */
+ * descriptors: see descriptors.h. A session needs two descriptors: its
+ * connection, and the segment file of a large body. */
 #include "daemon/descriptors.h"
 
 #include <sys/resource.h>
@@ -11,8 +11,8 @@
 
 #define OURS	132u /* listeners, spool, threads, libraries */
 #define SESSION 2u
-/* Where the limit is too low for all the others, sessions and deliveries get that
- * part of it each all the same: without mail the rest is of no use. */
+/* If the limit is too low, sessions and deliveries still get this fraction of
+ * it each: without mail the other users of descriptors are of no use. */
 #define PART_LEAST 8u
 
 void
@@ -23,11 +23,12 @@ descriptors_raise(void)
 	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
 		return;
 	rl.rlim_cur = rl.rlim_max;
-	/* refused: what is allowed now is what counts, and is looked at */
+	/* on failure the present limit applies, and is read below */
 	(void)setrlimit(RLIMIT_NOFILE, &rl);
 }
 
-/* What is left of `room`, at least the least part, at most what is wanted. */
+/* The number of items that fit in `room`, but at least the least part, and at
+ * most `wanted`. */
 static unsigned
 part(uint64_t room, uint64_t allowed, uint64_t each, unsigned wanted)
 {

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: ISC
- * descriptors: how many sessions and deliveries the process may have, so that
- * others have descriptors left, too: probes, the control socket, HTTP. Sessions
- * give way to deliveries, and both to these. */
+ * descriptors: the numbers of sessions and deliveries for which the process has
+ * file descriptors. Probes, the control socket and HTTP have theirs first, then
+ * deliveries, then sessions. */
 #ifndef MX_DAEMON_DESCRIPTORS_H
 #define MX_DAEMON_DESCRIPTORS_H
 
 #include "config/config.h"
 
-/* As many as the system lets us have. */
+/* Raises the limit as far as the system allows. */
 void descriptors_raise(void);
-/* Both at least 1, and at most what the configuration allows. */
+/* `sessions` and `deliveries` are at least 1, and at most what the
+ * configuration allows. */
 struct descriptor_shares {
 	uint64_t allowed; /* the limit */
-	uint64_t need; /* what the configuration may use in all */
-	unsigned sessions, deliveries; /* at once */
+	uint64_t need; /* the maximum that the configuration may use */
+	unsigned sessions, deliveries; /* concurrent */
 };
 void descriptors_share(const struct config *, struct descriptor_shares *);
 bool
 descriptors_suffice(const struct config *, const struct descriptor_shares *);
-/* The same as descriptors_share(), with a warning in the log when they do not
- * suffice. */
+/* As descriptors_share(), with a warning in the log if the limit is too low. */
 void descriptors_share_log(const struct config *, struct descriptor_shares *);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * doctor: what the doctor works with, and what the control socket is told of it. */
+ * doctor: the environment of the doctor (doctor/doctor.h), and its operations
+ * for the control socket. */
 #include <string.h>
 
 #include "daemon/daemon_int.h"
@@ -49,7 +50,8 @@ on_refused(void *arg, const char *domain, char *dst, size_t size)
 	return list.n;
 }
 
-/* Shorter than those of a delivery: somebody may wait for the answer. */
+/* Shorter than those of a delivery: an operator may be waiting for the
+ * answer. */
 static const struct reach_limits limits = { .short_connect_ms = 3000,
 	.short_reply_ms = 10000,
 	.tls_silence_ms = 10000,
@@ -81,7 +83,7 @@ daemon_doctor_create(struct daemon *d)
 void
 daemon_doctor_configure(struct daemon *d, struct config *conf)
 {
-	if (d->doctor != NULL) /* else it is the start */
+	if (d->doctor != NULL) /* NULL while the daemon starts */
 		doctor_configure(d->doctor, conf);
 }
 

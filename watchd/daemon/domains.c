@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * domains: makes blocks. New ones are gathered and merged into the list at the
- * end of a slice; the others replace theirs. */
+ * domains: see domains.h. New blocks are collected and merged into the list at
+ * the end of a slice; other blocks replace the previous one in place. */
 #include "daemon/domains.h"
 
 #include <stdlib.h>
@@ -14,22 +14,22 @@
 #include "daemon/maintained.h"
 #include "daemon/removed.h"
 
-#define SLICE_NS      (2 * CLOCK_MS) /* what a slice may take */
+#define SLICE_NS      (2 * CLOCK_MS) /* of a slice */
 #define SLICE_MS      5 /* between the slices of a round */
-#define REFRESH_TICKS 300 /* in which every block is remade */
-#define RECENT_SLICE  2000 /* blocks looked at in a tick */
+#define REFRESH_TICKS 300 /* ticks in which every block is remade */
+#define RECENT_SLICE  2000 /* blocks checked for aged windows in a tick */
 
 struct domains {
 	struct daemon *daemon;
 	struct snap_list list;
 	struct loop_timer *timer;
-	unsigned refresh; /* next to be remade for safety's sake */
-	int64_t quarter; /* of the windows in the blocks */
-	unsigned recent; /* next to be looked at since the quarter began */
+	unsigned refresh; /* next block to be remade regardless */
+	int64_t quarter; /* last quarter seen, of the windows */
+	unsigned recent; /* next block to be checked in this quarter */
 	struct snap_domain *fresh[DOMAINS_SLICE];
 	const char *over[DOMAINS_SLICE]; /* removed domains that are empty */
 	unsigned nfresh, nover;
-	char **left; /* names whose blocks go at the next tick */
+	char **left; /* blocks to be dropped at the next tick */
 	size_t nleft;
 };
 
@@ -128,14 +128,14 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 	s->alerts = daemon_alerts_of(d, name);
 	maintained_show(d, s, was);
 	cluster_show_domain(d->cluster, s, said);
-	/* Its strings are the watch's, and the cluster's. */
+	/* The strings belong to the watch and the cluster. */
 	made = snap_domain_copy(s);
 	snap_domain_unref(&s);
 	return made;
 }
 
-/* Expired mail is told of at most once a round, by what was counted since the
- * last one: a thousand messages may expire in the same second. */
+/* Expired mail is reported at most once a round, as a count since the previous
+ * one: a thousand messages may expire in the same second. */
 static void
 tell_expired(struct daemon *d, const char *name, uint64_t was, uint64_t is)
 {
@@ -147,7 +147,8 @@ tell_expired(struct daemon *d, const char *name, uint64_t was, uint64_t is)
 	daemon_notice(d, &n);
 }
 
-/* Should it leave, it is to be known by which settings its mail goes. */
+/* Stores the settings of a domain that has mail: if the domain leaves, they are
+ * needed to deliver it. */
 static void
 keep_settings(struct daemon *d, const struct snap_domain *s)
 {
@@ -156,7 +157,7 @@ keep_settings(struct daemon *d, const struct snap_domain *s)
 
 	if (snap_domain_messages(s) == 0)
 		return;
-	if (cd == NULL && s->removed) /* it came after that */
+	if (cd == NULL && s->removed) /* the mail came after it had left */
 		cd = config_settings(d->conf, s->name);
 	else if (cd == NULL && s->mx_backup) {
 		backup = backups_settings(d->conf, s->name);
@@ -177,7 +178,7 @@ remake(struct domains *ds, const char *name, const struct domain_stats *count)
 	struct snap_domain *s = block_create(d, name, count, was);
 
 	over = removed_is_over(d->removed, s);
-	if (s->flush.running) /* its rate and its end change with time */
+	if (s->flush.running) /* its rate and its ETA change with time */
 		stats_touch(d->stats, name);
 	if (found)
 		tell_expired(d, name, was->count.expired, count->expired);
@@ -185,9 +186,9 @@ remake(struct domains *ds, const char *name, const struct domain_stats *count)
 		daemon_held(d, name);
 	daemon_ledger_domain(d, found ? snap_list_at(&ds->list, i) : NULL, s);
 	keep_settings(d, s);
-	/* Everybody who looks at snapshots is to see it empty first; while a
-	 * reload is applied it may just come back; and what a client is about
-	 * to send would be nobody's. */
+	/* The domain stays for another round if a snapshot has not shown it
+	 * empty yet, if the reload that is being applied may bring it back, or
+	 * if a client is about to send a message for it. */
 	if (over &&
 	    (!found || !removed_is_over(d->removed, was) ||
 		reload_is_applied(d) || smtpd_receives(d->smtpd, count))) {
@@ -289,7 +290,7 @@ domains_leave(struct domains *ds, const char *name, const char *why)
 	removed_over(ds->daemon->removed, name, true, why);
 }
 
-/* One that has come back meanwhile keeps its block: that is remade. */
+/* A domain that has come back meanwhile keeps its block, which is remade. */
 static void
 drop_left(struct domains *ds)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * domains_from: see domains_from.h.
  *
- *	a look	->  nothing new: it is confirmed
- *		->  another text, and it has settled: offered to reload.c
- *			-> in force: a copy of it is kept
- *			-> refused: `seen`, so it is said once; judged again when
- *			   it changes or the operator reloads */
+ * 	a look	->  nothing new: the source is confirmed
+ * 		->  another text, and it has settled: offered to reload.c
+ * 			-> in force: a copy of it is kept
+ * 			-> refused: `seen`, so it is logged once; judged again
+ * 			   when it changes or the operator reloads */
 #include "daemon/domains_from.h"
 
 #include <sys/stat.h>
@@ -25,44 +25,48 @@
 #include "relay/smtpd/recipients_keep.h"
 
 #define LOOK_MS	     2000
-#define SETTLE_MS    1000 /* unchanged for so long: written to its end */
-#define FINDINGS_MAX 10 /* in the log, of a text that is refused */
+#define SETTLE_MS    1000 /* unchanged for so long: completely written */
+#define FINDINGS_MAX 10 /* logged for a refused text */
 
 struct domains_from {
 	struct daemon *d;
 	struct domain_texts *good; /* in force; NULL: none */
-	bool partly; /* but for what the file has, too: to be judged */
-	int64_t confirmed_ms; /* wall: when that was last what the source has */
-	bool current; /* it is */
+	/* without domains that the file has, too: judge it again */
+	bool partly;
+	/* wall: when `good` was last found to be current */
+	int64_t confirmed_ms;
+	bool current; /* `good` is the source's present text */
 	char trouble[256]; /* "": none */
-	/* Of the source, NULL and 0 without one: */
-	char *spec, *name, *path; /* as configured; as shown; of the files */
+	/* The source; NULL and 0 without one: */
+	char *spec, *name, *path; /* as configured; as shown; of its files */
 	struct source *fetched; /* NULL: a folder */
-	struct helper *helper; /* for good, once there was a source */
+	struct helper *helper; /* kept once there was a source */
 	struct loop_timer *timer;
-	struct look_job *job; /* under way */
-	bool again; /* what is under way may have missed something */
-	uint64_t found, seen; /* of the last look; of what was read */
+	struct look_job *job; /* in progress; NULL: none */
+	bool again; /* the job or offer may have missed a change */
+	/* identities: at the last look; of the text last read */
+	uint64_t found, seen;
 	const struct domain_texts
-	    *offered; /* reload.c has not said yet; NULL */
+	    *offered; /* offered to reload.c, not judged yet; NULL */
 };
 
-/* The thread's until it is done. */
+/* Owned by the thread until it is done. */
 struct look_job {
 	struct helper_job job; /* first */
-	struct domains_from *f; /* NULL: nobody waits for it any more */
+	struct domains_from *f; /* NULL: the source was closed */
 	char *path, *name;
 	bool folder;
-	uint64_t found, seen; /* likewise, before */
-	struct domain_texts *good; /* in force then; a reference */
-	uint64_t id; /* what it found; 0: see eb */
-	struct domain_texts *texts; /* what was read; NULL: nothing, or eb */
+	uint64_t found, seen; /* as in domains_from, before the look */
+	struct domain_texts *good; /* in force at that time; a reference */
+	uint64_t id; /* the identity found; 0: see eb */
+	/* the text read; NULL: none was, or see eb */
+	struct domain_texts *texts;
 	bool same; /* as `good` */
 	struct mx_errbuf eb;
-	bool missing; /* that is because there is nothing */
+	bool missing; /* eb: the file does not exist */
 };
 
-/* A copy to be written, by the daemon's helper. */
+/* Writes a copy, on the daemon's helper. */
 struct save_job {
 	struct helper_job job; /* first */
 	struct domain_texts *texts;
@@ -76,9 +80,9 @@ domains_from_path(const struct config *c)
 	return mem_printf("%s/domains.last", c->spool);
 }
 
-/* ---- what is shown */
+/* ---- trouble and confirmation */
 
-/* Once for each reason. `said`: by somebody else. */
+/* Each reason is logged once. `said`: another module has logged it. */
 static void
 trouble_set(struct domains_from *f, const char *text, bool said)
 {
@@ -156,12 +160,12 @@ look_run(struct helper_job *job)
 	j->missing = rc == -MX_ENOENT;
 	if (rc != 0)
 		j->id = 0;
-	/* What was fetched is replaced whole: the first look will do. */
+	/* A fetched file is replaced as a whole: it need not settle. */
 	if (rc != 0 || j->id == j->seen || (j->folder && j->id != j->found))
 		return;
 	j->texts = domains_look_read(j->path, j->folder, j->name, &j->eb);
 	if (domains_look_id(j->path, j->folder, &after, NULL) != 0 ||
-	    after != j->id) { /* while it was read */
+	    after != j->id) { /* changed while it was read */
 		j->id = after;
 		domain_texts_unref(&j->texts);
 		j->eb.text[0] = '\0';
@@ -172,7 +176,7 @@ look_run(struct helper_job *job)
 static void
 look_failed(struct domains_from *f, const struct look_job *j)
 {
-	/* Before the first fetch there is none: the source says what is wrong. */
+	/* Before the first fetch there is no file: the source reports why. */
 	if (j->missing && f->fetched != NULL)
 		trouble_set(f, "nothing was fetched from there yet", true);
 	else
@@ -184,7 +188,7 @@ look_judge(struct domains_from *f, struct look_job *j)
 {
 	f->found = j->id;
 	if (j->eb.text[0] != '\0') {
-		f->seen = j->id; /* 0 when it is not there */
+		f->seen = j->id; /* 0 if there is none */
 		look_failed(f, j);
 	} else if (j->texts != NULL) {
 		f->seen = j->id;
@@ -249,7 +253,7 @@ on_fetched(void *arg)
 	on_look(arg);
 }
 
-/* ---- what came of it */
+/* ---- results of an offer */
 
 static void
 save_free(struct helper_job *job)
@@ -311,7 +315,7 @@ domains_from_judged(struct daemon *d, struct domain_texts *texts, bool good,
     const struct conf_errors *errs)
 {
 	struct domains_from *f = d->domains_from;
-	/* Another source may have taken its place. */
+	/* False if another source has been configured meanwhile. */
 	bool ours = texts == f->offered;
 
 	if (ours)
@@ -398,16 +402,18 @@ domains_from_configure(struct daemon *d)
 		open_source(f, c);
 		return;
 	}
-	if (!f->current) /* it may do under this configuration */
+	/* A text that was refused may be valid under this configuration. */
+	if (!f->current)
 		f->seen = 0;
 	if (f->fetched != NULL)
 		source_ask(f->fetched, c->domains_token_file);
 	loop_timer_set(f->timer, 0);
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
-/* What a start goes by. Whatever is wrong with it, the file's domains get mail. */
+/* Makes the configuration of the start. Whatever is wrong with the copy, the
+ * domains of the file get mail. */
 static struct config *
 join_kept(struct domains_from *f, struct config *local)
 {

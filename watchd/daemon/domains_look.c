@@ -14,9 +14,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define TEXT_MAX (16u << 20) /* of one file, as of a configuration's */
+#define TEXT_MAX (16u << 20) /* per file, as for a configuration file */
 
-/* Files that begin with a dot are those that editors write. */
+/* Names that begin with a dot are temporary files of editors. */
 static bool
 is_wanted(const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * events: the decisions of the daemon. A change of a domain's health opens or
- * closes its gate and begins its flush; the end of a flush confirms the
- * recovery. Each of these is one line in the log, too. */
+ * closes its gate and begins its recovery flush; the end of the flush confirms
+ * the recovery. Each decision is one line in the log, too. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,7 +10,8 @@
 #include "daemon/daemon_int.h"
 #include "daemon/maintained.h"
 
-/* The figures of the domain, which may be others when it is told. */
+/* Fills in the domain's figures at the time of the event; they may have changed
+ * by the time an alert is sent. */
 static void
 fill_figures(struct daemon *d, struct notice *n)
 {
@@ -63,8 +64,8 @@ recovery_flush(struct daemon *d, const char *domain)
 	int rc;
 
 	rc = d->relay->flush(d->relay->self, domain, FLUSH_RECOVERY, false, &f);
-	/* Nothing queued: recovered. A flush that an operator began during the
-	 * outage goes on and will confirm the recovery when it ends. */
+	/* Nothing is queued: recovered. A flush that an operator began during
+	 * the outage goes on and confirms the recovery at its end. */
 	if (rc == -MX_ENOENT)
 		watch_flushed(d->watch, domain, loop_now(d->loop),
 		    clock_wall());
@@ -94,8 +95,9 @@ on_change(void *arg, const struct watch_change *c)
 		recovery_flush(d, c->domain);
 }
 
-/* What is up goes as after an outage: a canary first. One that came back in the
- * window is recovering since then. */
+/* When a window ends, the mail of a domain that is up is flushed as after an
+ * outage, with a canary first. A domain that came back in the window has been
+ * recovering since. */
 void
 daemon_held(struct daemon *d, const char *domain)
 {
@@ -107,8 +109,8 @@ daemon_held(struct daemon *d, const char *domain)
 		recovery_flush(d, domain);
 }
 
-/* One line and one notice a primary, in the name of one of its domains: what
- * follows for each of them is told by its own change. */
+/* One line and one notice for the primary, in the name of one of its domains;
+ * the changes of its domains are reported each by its own event. */
 static void
 on_primary(void *arg, const struct watch *w, const char *domain)
 {
@@ -122,7 +124,7 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	    "text=%s",
 	    domain, log_q(label), w->primary->domains, r->ok,
 	    smtp_phase_name(r->phase), r->code, log_peer(r->text));
-	if (w->backup) /* that it is none is no failure of a primary */
+	if (w->backup) /* a host found to be a backup MX is no failed primary */
 		return;
 	n.domains = w->primary->domains;
 	n.mx_backup = w->primary->backups == w->primary->domains;
@@ -156,7 +158,7 @@ on_queued(void *arg, const char *domain)
 	return rd.active + rd.deferred > 0;
 }
 
-/* Domains a turn of the loop: each may open a gate and begin a flush. */
+/* Domains in a turn of the loop: each may open a gate and begin a flush. */
 #define FAN_OUT_MAX 50
 
 void
@@ -198,7 +200,7 @@ on_recovered(void *arg, const struct primary *p)
 			deliver_recovered(d->deliver, w->host, watch_source(w));
 }
 
-/* Domains outlive the deliverer at the end. */
+/* At shutdown the watches are destroyed after the deliverer. */
 static void
 on_bound(void *arg, const char *label, unsigned most)
 {
@@ -224,7 +226,8 @@ on_avoid(void *arg, const char *domain)
 
 	if (d->deliver == NULL)
 		return;
-	if (maintained_holds(d, domain)) /* the last one that might take it */
+	/* The last usable primary is avoided now. */
+	if (maintained_holds(d, domain))
 		queue_gate(d->queue, domain, GATE_CLOSED);
 	deliver_choose_again(d->deliver, domain);
 }
@@ -262,7 +265,7 @@ const struct watch_ops daemon_watch_ops = {
 	.wake = on_wake,
 };
 
-/* A probe is one of our connections, too. */
+/* Probes count towards the limits on connections, too. */
 static bool
 on_place_take(void *arg, struct place *p, const struct route_host *host,
     const struct net_addr *source)
@@ -285,7 +288,8 @@ const struct place_ops daemon_place_ops = {
 	.give_back = on_place_give_back,
 };
 
-/* Trouble of the resolver is told by the look-ups of the probes. */
+/* Failures of the resolver are reported by the look-ups of the probes
+ * instead. */
 static void
 on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 {
@@ -413,13 +417,14 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	publish(d, NOTICE_FLUSH_END, f->domain, "",
 	    (int64_t)(f->delivered + f->deferred + f->failed), ok,
 	    flush_trigger_name(f->trigger));
-	/* What a maintenance window cuts off says nothing of the primary. */
+	/* A flush that a maintenance window cut off is no evidence about the
+	 * primary. */
 	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING ||
 	    maintained_holds(d, f->domain))
 		return;
-	/* Canaries that were put off (greylisting) but not refused: the primary
-	 * is alive, and its mail goes by the retry schedule from here. One that
-	 * broke the connection under each of them is not. */
+	/* Canaries that were deferred (greylisting) but not refused: the
+	 * primary is alive, and its mail goes by the retry schedule from here.
+	 * A primary that broke the connection during each of them is not. */
 	if (ok || (f->deferred > f->lost && f->failed == 0))
 		watch_flushed(d->watch, f->domain, loop_now(d->loop),
 		    clock_wall());
@@ -428,8 +433,8 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		    loop_now(d->loop), clock_wall());
 }
 
-/* The domain is down while its breaker is closed; it is told once, not again after
- * a restart. */
+/* While its breaker is closed the domain is down. The notice is sent once, not
+ * again after a restart. */
 static void
 on_breaker(void *arg, const char *domain, bool closed, bool tell,
     const char *reply)
@@ -486,8 +491,8 @@ on_primary_up(void *arg, const char *domain)
 	return watch_state(d->watch, domain) == HEALTH_UP;
 }
 
-/* An ETRN client claims that its server is up: it is probed now instead of at the
- * next interval. Until that has succeeded, the canary is all that is tried
+/* An ETRN client claims that its server is up: it is probed now instead of at
+ * the next interval. Until the probe has succeeded, only the canary is tried
  * (queue/flush.c). */
 static enum smtpd_etrn
 on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)

@@ -38,7 +38,8 @@ has_room(struct list_check *k, const char *name)
 	return false;
 }
 
-/* The file in which the list is, or is fetched to. NULL: nothing is there yet. */
+/* The file that the list is in, or is fetched to. NULL: it was not fetched
+ * yet. */
 static char *
 file_of(const struct config *conf, const char *source, struct stat *st)
 {
@@ -85,8 +86,8 @@ check_content(struct list_check *k, const char *path, const char *name,
 	rcpt_table_destroy(&t);
 }
 
-/* The list of n domains, which name the same one. A daemon keeps the last good
- * one, over a restart too: it is a warning. */
+/* Checks the list that these n domains share. Findings are warnings, since the
+ * daemon keeps the last good list, across restarts too. */
 static void
 check_list(struct list_check *k, const struct conf_domain *const *d, size_t n)
 {
@@ -114,7 +115,7 @@ compare_recipients(const void *va, const void *vb)
 	return strcmp((*a)->recipients, (*b)->recipients);
 }
 
-/* Domains that name the same list share it. */
+/* Domains that name the same list share it, so it is read once. */
 void
 file_check_lists(const struct config *conf, uint64_t most,
     struct conf_errors *errs)
@@ -154,7 +155,8 @@ tell(void *arg, const char *text)
 	    c->section, c->file, text);
 }
 
-/* Browsers go to the web server by a name that only they know. */
+/* The certificate of the web server is not compared with a name: that by which
+ * browsers reach it is not known here. */
 void
 file_check_certificates(const struct config *conf, struct conf_errors *errs)
 {

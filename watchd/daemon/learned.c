@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * learned: which recipients the domains have, between those who know (the queue), who
- * ask the primaries (probes/rcpt_check.h) and who take mail (smtpd). Primaries are
- * asked while the domain and its primary are up: not suspect, not recovering. */
+ * learned: the recipients of the domains, between the queue, which stores them,
+ * the checks (probes/rcpt_check.h), which ask the primaries, and smtpd. A
+ * primary is asked only while it and the domain are up: not suspect, not
+ * recovering. */
 #include <string.h>
 
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ledger: ties ledger/ to the daemon: the verdicts on primaries, the blocks of
- * domains and the time go in; in a cluster what other nodes tell, too. */
+ * ledger: ties ledger/ to the daemon: feeds it the verdicts on primaries, the
+ * blocks of domains and the time; in a cluster the records of other nodes,
+ * too. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 #include "daemon/domains.h"
 #include "primary/watch.h"
 
-#define GAP_SEC 60 /* who was away for less was there, for who looks back */
-#define ALL	"cluster" /* by this name one is chosen who tells of all of it */
+#define GAP_SEC 60 /* a node with a shorter gap counts as present */
+#define ALL	"cluster" /* key that selects one node for the whole ledger */
 
 static struct book_time
 time_now(const struct daemon *d)
@@ -20,8 +21,7 @@ time_now(const struct daemon *d)
 	return (struct book_time){ loop_now(d->loop), clock_wall_ms() };
 }
 
-/* A primary that nobody probes any more has no outages either, nor what is a
- * backup. */
+/* A primary that is not probed has no outages; nor has a backup MX. */
 static bool
 is_watched(const struct primary *p)
 {
@@ -45,7 +45,7 @@ on_exists(void *arg, enum outage_kind kind, const char *name)
 	return p != NULL && is_watched(p);
 }
 
-/* The worst verdict under any policy is that on the primary. */
+/* The verdict on the primary is the worst one under any domain's policy. */
 static enum health_state
 worst(const struct primary *p)
 {
@@ -87,7 +87,8 @@ daemon_ledger_maintained(struct daemon *d, enum outage_kind kind,
 		ledger_maintenance(d->ledger, kind, name, begins, reason, &t);
 }
 
-/* While the queue is read a domain seems to have less mail than it has. */
+/* While the queue is being loaded a domain seems to have less mail than it
+ * has. */
 void
 daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
     const struct snap_domain *is)
@@ -104,8 +105,9 @@ daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
 
 /* ---- in a cluster */
 
-/* Who gave its place back may be starting again: that is no end of what it saw. One
- * that was not seen yet is known by what it said. */
+/* A stopped node may be starting again, which must not end its open outages. It
+ * counts as alive for GAP_SEC after its last record, and so does a node that
+ * was not seen yet. */
 static bool
 on_alive(void *arg, unsigned node, int64_t said)
 {
@@ -170,8 +172,8 @@ daemon_ledger_heard(struct daemon *d, const char *key, const void *data,
 
 /* ---- marks */
 
-/* Of that domain, of those of its primaries that are down, or of the primary with
- * that label. False: there is none of that name. */
+/* Marks the outages of that domain and of its primaries that are down, or of
+ * the primary with that label. False: there is none of that name. */
 static bool
 mark_name(struct daemon *d, const char *name, enum outage_mark_kind kind,
     const char *who, const char *what, int64_t wall)
@@ -193,7 +195,7 @@ mark_name(struct daemon *d, const char *name, enum outage_mark_kind kind,
 	return true;
 }
 
-/* What a silence is about: "queue_age/a.test" is about a.test. */
+/* The subject of a silence: "queue_age/a.test" is about a.test. */
 static const char *
 subject_of(const char *target)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * loading: see loading.h. Runs in the helper thread, but for the two that begin
- * it and let it go. */
+ * loading: see loading.h. Runs in the helper thread, except loading_begin() and
+ * loading_drop(). */
 #include "daemon/loading.h"
 
 #include <stdlib.h>
@@ -18,8 +18,8 @@
 #include "exporters/prometheus.h"
 
 #define CHECK_MAX_FINDINGS 100
-#define LISTS_MAX	   (64u << 20) /* bytes of lists that a reload reads */
-#define REMOVED_MAX	   (64u << 20) /* bytes of settings of domains that left */
+#define LISTS_MAX	   (64u << 20) /* bytes of lists that a reload checks */
+#define REMOVED_MAX	   (64u << 20) /* bytes of removed domains' settings */
 
 void
 daemon_log_findings(const struct conf_errors *errs)
@@ -30,7 +30,7 @@ daemon_log_findings(const struct conf_errors *errs)
 		    errs->e[i].line, log_q(errs->e[i].text));
 }
 
-/* How many servers the configuration names, each once. */
+/* Number of different servers that the configuration names. */
 static size_t
 count_servers(const struct config *conf, size_t named)
 {
@@ -47,8 +47,8 @@ count_servers(const struct config *conf, size_t named)
 	return servers;
 }
 
-/* Primaries that come from MX records are not known yet: two a domain, and
- * shared by nobody knows how many. */
+/* Primaries from MX records are not known yet: two per domain are assumed, and
+ * none shared. */
 static void
 check_series(const struct config *conf, struct conf_errors *errs)
 {
@@ -61,7 +61,7 @@ check_series(const struct config *conf, struct conf_errors *errs)
 		    conf->domain[i].primary.n :
 		    2;
 	}
-	/* All that mx_backup takes in are one more. */
+	/* All domains of mx_backup share one further set of series. */
 	n = prometheus_series(conf->ndomains + backup, primaries + backup,
 	    count_servers(conf, named) + backup, conf->metrics.per_domain);
 	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
@@ -100,8 +100,8 @@ loading_free(struct helper_job *job)
 	mem_free(&l);
 }
 
-/* The configuration of before takes a while to go. Its setup is gone by now:
- * that is the loop's. */
+/* Freeing the previous configuration takes a while. Its setup belongs to the
+ * loop and was freed there. */
 static void
 run_drop(struct helper_job *job)
 {
@@ -112,8 +112,8 @@ run_drop(struct helper_job *job)
 	config_unref(&l->old);
 }
 
-/* Settings of the domains that leave, those of mx_backup too, and of those that left
- * before. Who has no mail is let go by domains.c. */
+/* Attaches the settings of the domains that leave, those of mx_backup too, and
+ * of those that left before. domains.c drops those without mail. */
 static void
 keep_removed(struct loading *l)
 {
@@ -146,7 +146,8 @@ keep_removed(struct loading *l)
 	buf_fini(&text);
 }
 
-/* The file's domains with those of the source. NULL: there are findings. */
+/* The file's domains joined with those of the source. NULL: there are
+ * findings. */
 static struct config *
 join(struct loading *l, struct config *local)
 {
@@ -160,8 +161,8 @@ join(struct loading *l, struct config *local)
 	return c;
 }
 
-/* A source that has lost many of its domains is broken rather than right: their
- * mail would be turned away. */
+/* A source that has lost many of its domains is more likely broken than right:
+ * their mail would be refused. */
 static void
 check_shrink(struct loading *l)
 {
@@ -176,7 +177,8 @@ check_shrink(struct loading *l)
 	    lost, had, l->conf->domains_shrink);
 }
 
-/* The part that the file has, and what concerns it alone. */
+/* The configuration of the file, with the checks that concern the file
+ * alone. */
 static struct config *
 load_local(struct loading *l)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * loading: the part of a reload that takes its time, a job of the helper thread: a
- * configuration is read from its file, or made of what is in force and of what a
- * source has; it is checked, made ready for smtpd, and compared with the one in
- * force. Afterwards what is left of it, the configuration of before above all, is
- * the helper's to free. */
+ * loading: the slow part of a reload, a job of the helper thread. A
+ * configuration is read from its file, or made of the one in force and a
+ * source's domains; it is checked, prepared for smtpd, and compared with the
+ * one in force. Afterwards the helper frees the rest, above all the previous
+ * configuration. */
 #ifndef MX_DAEMON_LOADING_H
 #define MX_DAEMON_LOADING_H
 
@@ -14,8 +14,8 @@
 struct loading {
 	struct helper_job job; /* first */
 	struct daemon *d;
-	struct config *old; /* in force when it began; a reference */
-	bool source; /* not the file: it is asked for by its domains */
+	struct config *old; /* in force at the begin; a reference */
+	bool source; /* a reload of the source's domains, not of the file */
 	struct domain_texts *texts; /* of the source; NULL: none */
 	struct conf_errors errs;
 	struct config *conf; /* NULL: see errs */
@@ -24,13 +24,13 @@ struct loading {
 	struct self *self;
 };
 
-/* `texts`: of the source, whose turn it is; NULL: it is the file's. `done` is called
- * on the loop, unless the helper ends before. */
+/* `texts`: the source's domains to load; NULL: the file is loaded. `done` is
+ * called on the loop, unless the helper ends before. */
 struct loading *loading_begin(struct daemon *, struct domain_texts *texts,
     void (*done)(struct helper_job *));
-/* It was put into force, or was not; the helper frees it. */
+/* After it was put into force, or refused; the helper frees it. */
 void loading_drop(struct loading *);
-/* The same at once, when there is no helper any more. */
+/* Frees it at once, when there is no helper any more. */
 void loading_free(struct helper_job *);
 
 #endif

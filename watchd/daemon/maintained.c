@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * maintained: see maintained.h. In the store lie "maintenance/ID" (maintenance_write)
- * and, of a recurring window that an operator ended, "maintenance_ended/NAME": the
- * Unix time until when it would have gone on. */
+ * maintained: see maintained.h. The store has "maintenance/ID"
+ * (maintenance_write) and, for a recurring window that an operator ended early,
+ * "maintenance_ended/NAME": the Unix time until which it would have lasted. */
 #include "daemon/maintained.h"
 
 #include <inttypes.h>
@@ -23,9 +23,9 @@ struct maintenance_keeper {
 	struct daemon *daemon;
 	struct maintenance_set *set;
 	struct loop_timer *timer; /* the next slice of a sweep */
-	char at[TEXT_DOMAIN_MAX]; /* behind it is who is looked at next */
-	bool changed; /* a window began or ended: another sweep */
-	bool hearing; /* of another node: it has stored it */
+	char at[TEXT_DOMAIN_MAX]; /* last domain looked at */
+	bool changed; /* a window began or ended: sweep again */
+	bool hearing; /* applying another node's change, which is stored */
 };
 
 /* ---- the store */
@@ -57,7 +57,7 @@ put(struct maintenance_keeper *m, uint64_t id, const struct maintenance *w)
 	buf_fini(&text);
 }
 
-/* `until` 0: it may begin again. */
+/* `until` 0: the window may begin again. */
 static void
 put_ended(struct maintenance_keeper *m, const char *name, int64_t until)
 {
@@ -86,7 +86,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 		log_error("maintenance",
 		    "key=%s problem=\"its record does not hold\"", log_q(key));
 	else if (maintenance_add(m->set, &w, clock_wall()) != 0)
-		put(m, w.id, NULL); /* over while nobody was there */
+		put(m, w.id, NULL); /* over while the daemon was not running */
 }
 
 static void
@@ -153,8 +153,8 @@ on_primary(void *arg, const char *label, bool begins,
 	    w->reason);
 }
 
-/* Those who wait in the line of a primary that is avoided now, or no longer is, go
- * where they should. */
+/* Messages in the line of a primary that has become avoided, or no longer is,
+ * are assigned again. */
 static void
 look_at(struct maintenance_keeper *m, const struct snap_domain *s)
 {
@@ -206,7 +206,7 @@ settle(struct maintenance_keeper *m)
 	loop_timer_set(m->timer, 0);
 }
 
-/* What is more than a step takes is done at the next ticks. */
+/* Edges beyond one step's limit are left to the next ticks. */
 static void
 step(struct maintenance_keeper *m)
 {
@@ -225,14 +225,14 @@ void
 maintained_configure(struct daemon *d, struct config *conf)
 {
 	maintenance_configure(d->maintained->set, conf, clock_wall());
-	d->maintained->changed = true; /* others may be named than before */
+	d->maintained->changed = true; /* the named subjects may differ */
 	step(d->maintained);
 }
 
-/* ---- the question */
+/* ---- look-up */
 
-/* Who has another primary is delivered there, as long as that is possible; when it
- * is not, a primary that is to get nothing gets nothing. */
+/* A domain with another usable primary is delivered there; without one its mail
+ * is held, since a held primary gets no mail. */
 static void
 hold_by_primaries(const struct daemon *d, const char *domain,
     const char *const *labels, unsigned n, struct maintenance_view *v)
@@ -462,7 +462,7 @@ end_told(struct maintenance_keeper *m, const char *which)
 {
 	int rc = maintenance_end(m->set, which, clock_wall());
 
-	if (rc < 0) /* it was over here, too, or is not known */
+	if (rc < 0) /* it is over here already, or unknown */
 		log_info("maintenance", "told=%s rc=%d", log_q(which), rc);
 }
 
@@ -513,7 +513,7 @@ maintained_told(struct daemon *d, const char *key, const void *data, size_t len)
 	return true;
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
 void
 maintained_create(struct daemon *d)

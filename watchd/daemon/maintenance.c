@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * maintenance: the set of windows, and their edges: what begins, ends, comes next.
- * What goes on is put where maintenance_cover.c finds it by subject. */
+ * maintenance: the set of windows and their edges: begin, end, next occurrence.
+ * Active windows are entered by subject in maintenance_cover.c. */
 #include "daemon/maintenance.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "config/elsewhere.h"
 #include "daemon/maintenance_int.h"
 
-#define STEP_WORK 2000 /* subjects a step, but for those of one window */
+#define STEP_WORK 2000 /* subjects in a step; one window may exceed it */
 
 /* ---- edges */
 
@@ -34,13 +34,14 @@ set_active(struct maintenance_set *s, struct maintenance_window *w, bool yes)
 	return work;
 }
 
-/* The occurrence that `now` lies in, or the next one, but for what is done. */
+/* Sets the occurrence that contains `now`, or the next one, skipping those that
+ * were done. */
 static void
 place(struct maintenance_window *w, int64_t now)
 {
 	int64_t length = w->m.conf->for_ms / 1000, after = now - length;
 
-	if (w->done > now + length) /* the clock was wrong then */
+	if (w->done > now + length) /* recorded by a wrong clock */
 		w->done = INT64_MIN;
 	if (w->done > after)
 		after = w->done;
@@ -69,7 +70,8 @@ drop(struct maintenance_set *s, size_t i)
 	mem_free(&w);
 }
 
-/* What is due of one window; it may be dropped. How much that was. */
+/* Executes the due edge of one window, which may be dropped. Returns the number
+ * of subjects that were changed. */
 static size_t
 settle(struct maintenance_set *s, size_t i, int64_t now)
 {
@@ -115,14 +117,14 @@ maintenance_step(struct maintenance_set *s, int64_t now)
 				break;
 			work += settle(s, i, now);
 		}
-		if (s->n < n) /* another one has its place */
+		if (s->n < n) /* another window has taken its place */
 			continue;
 		if (edge_of(s->window[i]) < s->next)
 			s->next = edge_of(s->window[i]);
 		i++;
 	}
 	if (more)
-		s->next = now; /* a clock that was set back is seen again */
+		s->next = now; /* a clock set back is noticed again */
 	else
 		s->now = now;
 	return more;
@@ -142,7 +144,8 @@ add(struct maintenance_set *s, struct maintenance_window *w)
 
 #define NODES 32
 
-/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
+/* Nodes of a cluster assign ids from disjoint sets: the remainder is the
+ * node. */
 static uint64_t
 next_id(struct maintenance_set *s)
 {
@@ -227,7 +230,8 @@ maintenance_ended(struct maintenance_set *s, const char *name, int64_t until)
 	    (struct maintenance_ended_early){ mem_strdup(name), until };
 }
 
-/* The same occurrence goes on. */
+/* Carries the state of the previous configuration's window over: an active
+ * occurrence goes on if the window is unchanged. */
 static void
 inherit(struct maintenance_set *s, struct maintenance_window *w,
     struct maintenance_window *old)
@@ -246,7 +250,8 @@ inherit(struct maintenance_set *s, struct maintenance_window *w,
 	w->m.state = MAINTENANCE_ACTIVE;
 	cover_all(s, &w->m, true);
 	cover_all(s, &old->m, false);
-	old->m.state = MAINTENANCE_TO_COME; /* it has nothing to end */
+	/* It has been taken over: replace() must not end it. */
+	old->m.state = MAINTENANCE_TO_COME;
 }
 
 static struct maintenance_window *
@@ -283,8 +288,8 @@ name_cmp(const void *name, const void *conf)
 	return strcmp(name, ((const struct conf_maintenance *)conf)->name);
 }
 
-/* Those of the configuration before, which are among the first `n`, hand over to
- * those of the same name behind them, and go. */
+/* Windows of the previous configuration, which are among the first `n`, hand
+ * their state to those of the same name after them, and are freed. */
 static void
 replace(struct maintenance_set *s, size_t n)
 {
@@ -319,7 +324,7 @@ maintenance_configure(struct maintenance_set *s, struct config *conf,
 	size_t n = s->n;
 
 	if (local == old)
-		return; /* only what comes from elsewhere is another one */
+		return; /* only domains of the source have changed */
 	s->conf = config_ref(local);
 	for (size_t i = 0; i < local->nmaintenances; i++)
 		add(s, window_of(s, &local->maintenance[i]));
@@ -358,7 +363,7 @@ maintenance_each(struct maintenance_set *s,
 		fn(&s->window[i]->m, arg);
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
 struct maintenance_set *
 maintenance_create(const struct maintenance_ops *ops)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * maintenance_cover: what goes on, by subject: a tree of the domains and primaries
- * that are named by a window now, each with those windows; and the question. */
+ * maintenance_cover: active windows by subject: a tree of the domains and
+ * primaries that an active window names, each with its windows; and the
+ * look-up. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -8,7 +9,7 @@
 #include "net/addr.h"
 #include "net/route.h"
 
-/* A subject of what goes on. */
+/* A subject of active windows. */
 struct covered_subject {
 	RB_ENTRY(covered_subject) node;
 	char name[MAINTENANCE_SUBJECT_MAX];
@@ -35,7 +36,7 @@ maintenance_name(const struct maintenance *m)
 	return m->conf != NULL ? m->conf->name : "";
 }
 
-/* As primaries are labelled, whichever way the configuration writes it. */
+/* A primary's label, whichever way the configuration writes the name. */
 static const char *
 label_of(const char *text, char dst[MAINTENANCE_SUBJECT_MAX])
 {
@@ -131,7 +132,7 @@ cover_all(struct maintenance_set *s, const struct maintenance *m, bool yes)
 	return n;
 }
 
-/* ---- the question */
+/* ---- look-up */
 
 static void
 widen(struct maintenance_view *v, const struct maintenance *m)
@@ -165,7 +166,8 @@ maintenance_of_primary(const struct maintenance_set *s, const char *label,
 	return look(s, label, true, v);
 }
 
-/* That of its primaries lasts as long as all of them are in one. */
+/* A window over all primaries of a domain lasts while each of them is in
+ * one. */
 static bool
 look_primaries(const struct maintenance_set *s, const char *const *labels,
     unsigned n, struct maintenance_view *v)
@@ -180,7 +182,7 @@ look_primaries(const struct maintenance_set *s, const char *const *labels,
 			*v = one;
 			continue;
 		}
-		one.hold &= v->hold; /* else there is where mail may go */
+		one.hold &= v->hold; /* without a held one mail may go there */
 		if (one.until > v->until) {
 			one.until = v->until;
 			one.by = v->by;

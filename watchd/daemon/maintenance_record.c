@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * maintenance_record: a window that comes once as a line of the store:
+ * maintenance_record: a window that comes once as a line in the store:
  *
- *	1 FROM UNTIL UID hold|flow domain|primary SUBJECT REASON
+ * 	1 FROM UNTIL UID hold|flow domain|primary SUBJECT REASON
  *
- * with the reason to its end; 1 is the version. */
+ * 1 is the version; the reason extends to the end of the line. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ maintenance_write(const struct maintenance *m, struct buf *out)
 		m->from, m->until, m->uid, m->hold ? "hold" : "flow",
 		m->is_primary ? "primary" : "domain", m->subject, m->reason);
 
-	MX_ASSERT(rc == 0); /* MAINTENANCE_RECORD_MAX has room */
+	MX_ASSERT(rc == 0); /* it fits in MAINTENANCE_RECORD_MAX */
 }
 
 static bool

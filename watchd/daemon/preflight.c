@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * preflight: see preflight.h. Files are read by a process that really becomes
- * the user, for good, as the daemon does; nothing else shows whether an ACL, a
- * folder on the way or a security module lets it. */
+ * preflight: see preflight.h. Files are read by a child process that
+ * permanently becomes the user, as the daemon does; only this shows whether an
+ * ACL, a folder of the path or a security module allows it. */
 #include "daemon/preflight.h"
 
 #include <sys/wait.h>
@@ -29,13 +29,13 @@
 struct preflight {
 	struct config *c;
 	struct conf_errors errs;
-	/* Neither root nor the user of the daemon: what may be written says
-	 * nothing about that one. */
+	/* Neither root nor the daemon's user: our own rights to write prove
+	 * nothing about the daemon's. */
 	bool stranger;
-	bool spool_wrong; /* as was said */
+	bool spool_wrong; /* reported already */
 };
 
-/* Shows what was found; true: no errors. */
+/* Prints the findings; true: no errors. */
 static bool
 show(struct preflight *p)
 {
@@ -70,14 +70,14 @@ check_user(struct preflight *p)
 	}
 }
 
-/* What is made before we are the user. */
+/* Checks the paths that are created before the daemon becomes the user. */
 static void
 check_places(struct preflight *p)
 {
 	static const struct {
 		const char *option;
 		int (*check)(const struct config *, struct mx_errbuf *);
-		bool by_unit; /* the unit makes it */
+		bool by_unit; /* the systemd unit creates it */
 	} place[] = {
 		{ "spool", privileges_check_spool, false },
 		{ "control", privileges_check_control, true },
@@ -101,8 +101,8 @@ check_places(struct preflight *p)
 
 /* ---- in the child, as the user */
 
-/* What a start would go by. Wrong there is a warning: the daemon goes by what it
- * has, or without those domains. */
+/* Checks the copy that a start would use. Findings are warnings: the daemon
+ * keeps its last good domains, or starts without them. */
 static void
 check_domains_from(struct preflight *p)
 {
@@ -180,7 +180,7 @@ check_as_user(struct preflight *p)
 		finding(&p->errs, false, p->c->file, 0, "user: %s", why.text);
 		return show(p);
 	}
-	/* One that is not there will be made. */
+	/* The start creates a missing spool. */
 	if (!p->spool_wrong &&
 	    (access(p->c->spool, F_OK) == 0 || errno != ENOENT) &&
 	    store_check_dir(p->c->spool, &why) != 0)
@@ -220,7 +220,8 @@ preflight(struct config *c, bool ask_dns)
 	struct preflight p = { .c = c };
 	bool ok;
 
-	/* What the modules would say of their work is for the log of a daemon. */
+	/* The modules' messages about their work belong in a daemon's log
+	 * only. */
 	log_level_set(LOG_LEVEL_ERROR);
 	check_user(&p);
 	check_places(&p);

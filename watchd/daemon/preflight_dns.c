@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * preflight_dns: what the DNS says of the names in a configuration: whether we are who
- * we say, whether primaries are to be found and are not ourselves, whether mail for a
- * domain comes here at all. Others look after the DNS, so all of it is a warning. Some
- * hundred questions at once, and no more seconds than DEADLINE_MS altogether: a
- * resolver that is away holds nobody up. */
+ * preflight_dns: what the DNS has for the names in a configuration: whether
+ * hostname is this host, whether primaries have addresses and are not this
+ * host, whether mail for a domain comes here at all. The DNS is often run by
+ * others, so every finding is a warning. At most QUESTIONS_MAX questions and
+ * DEADLINE_MS altogether, so that an unreachable resolver does not block the
+ * check. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,17 +17,17 @@
 #include "net/route.h"
 
 #define DEADLINE_MS   5000
-#define QUESTION_MS   3000 /* of one look-up */
+#define QUESTION_MS   3000 /* for one look-up */
 #define QUESTIONS_MAX 300u
 #define THREADS	      16u
 
 /* A name that is asked about. */
 struct name_question {
 	struct names *names;
-	const struct conf_domain *domain; /* of which it is; NULL: hostname */
-	const char *primary; /* as configured; NULL: the MX records are meant */
+	const struct conf_domain *domain; /* its domain; NULL: hostname */
+	const char *primary; /* as configured; NULL: MX records are asked */
 	uint16_t port;
-	struct route_req *route; /* under way */
+	struct route_req *route; /* in progress */
 	bool answered;
 };
 
@@ -39,8 +40,8 @@ struct names {
 	const struct route_self *us;
 	struct name_question q[QUESTIONS_MAX];
 	unsigned n, answers, failed;
-	bool cut; /* there are more */
-	char trouble[256]; /* of the first that failed */
+	bool cut; /* further names were left out */
+	char trouble[256]; /* of the first failure */
 };
 
 static bool
@@ -138,7 +139,7 @@ on_primary(const struct dns_answer *a, void *arg)
 
 /* ---- MX records */
 
-/* What is said of the domain; NULL: nothing, all is well. */
+/* The finding about the domain's route; NULL: none. */
 static const char *
 judge_route(const struct route *r, const struct conf_domain *d)
 {
@@ -186,7 +187,7 @@ on_route(const struct route *r, void *arg)
 	answered(q);
 }
 
-/* ---- all of them */
+/* ---- the questions */
 
 static struct name_question *
 add(struct names *n, const struct conf_domain *d, const char *primary)

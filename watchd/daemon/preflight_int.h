@@ -5,12 +5,13 @@
 
 #include "config/config.h"
 
-/* preflight_ports.c. As who starts the daemon: all addresses that it listens on. */
+/* preflight_ports.c. As the user who starts the daemon: all listen
+ * addresses. */
 void preflight_ports(const struct config *, struct conf_errors *);
-/* As the user: the web server has no other rights when it listens. */
+/* As the daemon's user: the web server has only its rights when it listens. */
 void preflight_web_rights(const struct config *, struct conf_errors *);
 
-/* preflight_dns.c. Starts threads: nothing may fork behind it. */
+/* preflight_dns.c. Starts threads: the process must not fork afterwards. */
 void preflight_names(const struct config *, struct conf_errors *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * preflight_ports: whether the addresses that the daemon listens on can be had. That
- * they are had by a daemon that runs on this configuration is no finding. */
+ * preflight_ports: whether the listen addresses are free. An address in use by
+ * a daemon that runs with this configuration is no finding. */
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,10 +13,10 @@
 #include "net/listen_socket.h"
 #include "net/port_holder.h"
 
-/* The daemon with this control socket. */
+/* The running daemon with this control socket. */
 struct our_daemon {
 	bool is;
-	pid_t pid; /* 0: it does not let us connect */
+	pid_t pid; /* 0: unknown, it refuses the connection */
 };
 
 static struct our_daemon

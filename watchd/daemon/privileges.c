@@ -27,7 +27,7 @@ privileges_check(const struct config *conf, struct mx_errbuf *eb)
 	    conf->user);
 }
 
-/* The user to become; NULL when we (`uid`) are not root, or are to stay it. */
+/* The user to become; NULL when `uid` is not root, or when the user is root. */
 static int
 user_to_become(const struct config *conf, uid_t uid, const struct passwd **pwp,
     struct mx_errbuf *eb)
@@ -102,16 +102,16 @@ privileges_drop(const struct config *conf, struct mx_errbuf *eb)
 {
 	int rc = become(conf, eb);
 
-	/* It goes for threads to come and for all programs that are started;
-	 * those that run have no program to start. */
+	/* Inherited by threads created from now on and by all programs; the
+	 * threads that exist already start no programs. */
 	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		rc = mx_fail(eb, MX_ESYS, "cannot give up new privileges: %s",
 		    strerror(errno));
 	return rc;
 }
 
-/* Looks for `conf->user` and is that user until privileges_raise(), as far as
- * files go. NULL: we are not root, or stay it, or cannot (*rc). */
+/* Looks up `conf->user` and becomes it until privileges_raise(), for access to
+ * files. NULL: not root, or root is the user, or it failed (*rc). */
 static const struct passwd *
 lower(const struct config *conf, int *rc, struct mx_errbuf *eb)
 {
@@ -123,8 +123,8 @@ lower(const struct config *conf, int *rc, struct mx_errbuf *eb)
 	return *rc == 0 ? pw : NULL;
 }
 
-/* The log of a user that may not make it: its own, or new, in a folder where
- * nobody else than root makes anything. */
+/* Opens a log that the user may not open or create: one that belongs to the
+ * user or is new, in a folder where only root can make entries. */
 static int
 give_log(const char *path, const struct passwd *pw, struct mx_errbuf *eb)
 {
@@ -226,8 +226,8 @@ make_dir(const char *path, mode_t mode, const struct config *conf,
 	return 0;
 }
 
-/* The folder of the control socket; NULL: there is none to be made. The caller
- * frees it. */
+/* The folder of the control socket; NULL: none to be made. The caller frees
+ * it. */
 static char *
 control_dir(const struct config *conf)
 {
@@ -254,8 +254,8 @@ privileges_make_dirs(const struct config *conf, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* Whether the user, who we are, can write what is there, or make it where it is
- * not. errno. */
+/* Whether the effective user can write the path, or create it if it is missing:
+ * 0 or an errno. */
 static int
 try_make(const char *path, bool *exists)
 {
@@ -277,7 +277,8 @@ try_make(const char *path, bool *exists)
 	return err;
 }
 
-/* As make_dir() and privileges_open_log() go about it, without making anything. */
+/* Checks what make_dir() and privileges_open_log() would do, without creating
+ * anything. */
 static int
 check_made(const char *path, bool is_log, const struct config *conf,
     struct mx_errbuf *eb)
@@ -295,7 +296,8 @@ check_made(const char *path, bool is_log, const struct config *conf,
 	if (pw != NULL && privileges_raise() != 0)
 		return mx_fail(eb, MX_ESYS, "cannot be root again: %s",
 		    strerror(errno));
-	/* What the user cannot even see, and is there, is not made for it. */
+	/* A path that exists, though the user cannot see it, is not created for
+	 * the user. */
 	if (err == EACCES && pw != NULL && !is_log && !exists)
 		exists = access(path, F_OK) == 0;
 	if (err == EACCES && pw != NULL && (is_log || !exists)) {

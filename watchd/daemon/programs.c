@@ -14,7 +14,7 @@ begin(void *arg)
 	struct config **conf = arg;
 	struct mx_errbuf eb;
 
-	/* What is wrong the daemon finds, too, and says. */
+	/* The daemon meets the same failure and reports it. */
 	return privileges_drop(*conf, &eb);
 }
 

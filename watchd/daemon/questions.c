@@ -12,8 +12,8 @@
 #include "status/json.h"
 
 #define PAGE_MESSAGES 50
-#define PAGE_RCPTS    5 /* of a message that are shown */
-#define OPEN_MAX      32 /* the desk has given up those who are slow */
+#define PAGE_RCPTS    5 /* recipients shown per message */
+#define OPEN_MAX      32 /* slow ones have been given up by the desk */
 
 /* HTTP (RFC 9110) */
 enum { STATUS_OK = 200, STATUS_NOT_FOUND = 404, STATUS_UNAVAILABLE = 503 };
@@ -22,7 +22,7 @@ struct web_question {
 	TAILQ_ENTRY(web_question) link;
 	struct questions *of;
 	struct http_question asked;
-	/* of the ages */
+	/* for the ages: next message, histogram */
 	uint64_t after, count[HIST_MAX + 1];
 };
 
@@ -30,9 +30,9 @@ struct questions {
 	struct daemon *daemon;
 	struct http_desk *desk;
 	TAILQ_HEAD(web_question_list, web_question)
-	open; /* whom somebody calls back */
-	unsigned n; /* of both lists */
-	struct web_question_list counting; /* of ages; the first is at it */
+	open; /* to be answered by a callback */
+	unsigned n; /* in both lists */
+	struct web_question_list counting; /* ages; the first is in progress */
 	struct loop_timer *slice;
 };
 
@@ -50,9 +50,9 @@ say(struct web_question *q, unsigned status, char *text)
 	http_desk_answer(q->of->desk, q->asked.number, status, text);
 }
 
-/* ---- why */
+/* ---- the reasons for a domain's state */
 
-/* Two lines: what is said, and that this was all. */
+/* The text is two lines: the answer, and the end marker. */
 static void
 on_why(void *arg, const char *text, size_t len, bool whole)
 {

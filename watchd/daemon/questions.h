@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * questions: answers what the status page asks and the snapshot does not have
- * (exporters/http_desk.h): why a domain is as it is, how old what is queued for it is,
- * and a page of its envelopes. All of it is read, none of it waits: an answer takes
- * what a page of the queue takes, ages are counted in slices, one domain at a time.
- * Loop thread. */
+ * questions: answers the questions of the status page that the snapshot cannot
+ * (exporters/http_desk.h): why a domain is in its state, the ages of its queued
+ * mail, and a page of its envelopes. Nothing is changed and nothing blocks: an
+ * answer costs a page of the queue; ages are counted in slices, one domain at a
+ * time. Loop thread. */
 #ifndef MX_DAEMON_QUESTIONS_H
 #define MX_DAEMON_QUESTIONS_H
 

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: ISC
- * reload: a configuration is read, put into force and dropped without the loop
- * being held up, however many domains it has:
+ * reload: reads a configuration, puts it into force and frees the previous one
+ * without blocking the loop, however many domains there are:
  *
- *	LOAD	the helper thread reads it and compares it with the one in
- *		force (loading.h); then all that can fail is done, each change
- *		undone when a later one fails
- *	CHANGE	what every module needs at once, then the domains that are new
- *		or differ, some in each turn of the loop
- *	FILES	its recipients files are read by their own thread; then smtpd
- *		takes it: a new domain gets mail when everybody knows it
- *	REMOVE	the domains that it has no more, some in each turn: what is
- *		queued for them goes by the settings that they had (removed.h)
+ * 	LOAD	the helper thread reads it and compares it with the one in
+ * 		force (loading.h); then all that can fail is done, each change
+ * 		undone when a later one fails
+ * 	CHANGE	the settings that every module needs at once, then the domains
+ * 		that are new or differ, some in each turn of the loop
+ * 	FILES	its recipients files are read by their own thread; then smtpd
+ * 		takes it: a new domain gets mail once all modules know it
+ * 	REMOVE	the domains that it no longer has, some in each turn: mail
+ * 		queued for them keeps the settings that they had (removed.h)
  *
- * The domains of a source (domains_from) go the same way, without the file: LOAD
- * joins them with what is in force of it. Listeners, certificates and files stay as
- * they are.
+ * The domains of a source (domains_from) go the same way, without the file:
+ * LOAD joins them with the configuration of the file that is in force.
+ * Listeners, certificates and files stay as they are.
  *
- * Whoever asks meanwhile gets another reload when this one is through; many
- * who ask get one. A daemon that shuts down ends the one under way as it was
- * begun, or leaves it where it is. */
+ * A request during a reload is answered by another reload after it; several
+ * such requests by one. At shutdown a reload in progress is either completed as
+ * it was begun, or left where it is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@
 #include "daemon/questions.h"
 #include "daemon/removed.h"
 
-#define SLICE	      (5 * CLOCK_MS) /* of one turn */
+#define SLICE	      (5 * CLOCK_MS) /* in one turn */
 #define SLICE_LOOK    16 /* domains between two looks at the clock */
 #define FILES_WAIT_MS 30000
 
@@ -52,16 +52,17 @@ struct reload {
 	enum reload_state state;
 	struct loading *l; /* NULL while IDLE; the thread's while LOAD */
 	size_t at; /* the next change of l->diff */
-	char backup[TEXT_DOMAIN_MAX]; /* behind it: the next of mx_backup */
-	bool again; /* somebody asked meanwhile */
-	struct domain_texts *offered; /* meanwhile; NULL */
-	uint64_t number; /* of the one under way, or the last one */
-	struct loop_timer *timer; /* the next slice; FILES: no longer */
-	/* Domains that left with mail queued, and that mail; one of them. */
+	char backup[TEXT_DOMAIN_MAX]; /* mx_backup: last domain applied */
+	bool again; /* requested during this reload */
+	struct domain_texts *offered; /* during this reload; NULL */
+	uint64_t number; /* of the present reload, or the last one */
+	struct loop_timer *timer; /* next slice; FILES: its deadline */
+	/* Domains that left with mail queued, their messages; the first such
+	 * domain. */
 	uint64_t left, left_messages;
 	char first_left[TEXT_DOMAIN_MAX];
 
-	/* of the last one that ended */
+	/* the last reload that ended */
 	uint64_t ended;
 	int rc;
 	struct conf_errors errs;
@@ -69,8 +70,8 @@ struct reload {
 
 /* ---- LOAD */
 
-/* From one set of addresses for the web to another; the first is back on
- * failure. */
+/* Replaces the web server if its settings differ; on failure the former one is
+ * restored. */
 static int
 reload_web(struct daemon *d, struct config *from, struct config *to,
     struct mx_errbuf *eb)
@@ -90,9 +91,9 @@ reload_web(struct daemon *d, struct config *from, struct config *to,
 	return -MX_ENET;
 }
 
-/* All that can fail. The listeners come last: they change whole or not at
- * all, and a port below 1024 that was closed could not be had back, for we
- * are root no more. */
+/* Executes all steps that can fail. The listeners come last: they change as a
+ * whole or not at all, and a port below 1024 that was closed could not be bound
+ * again, since the daemon is no longer root. */
 static int
 reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 {
@@ -105,11 +106,11 @@ reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* ---- the end of one, and the beginning of the next */
+/* ---- end and begin */
 
 static void reload_begin(struct reload *, struct domain_texts *);
 
-/* How many domains of each kind of change there are. */
+/* Logs the number of domains by kind of change. */
 static void
 log_domains(const struct loading *l)
 {
@@ -205,7 +206,8 @@ on_loaded(struct helper_job *job)
 	struct reload *r = d->reload;
 	struct mx_errbuf eb = { "" };
 
-	if (l->diff != NULL && d->draining) /* it would listen again */
+	/* Refused at shutdown: applying it would open listeners again. */
+	if (l->diff != NULL && d->draining)
 		(void)mx_fail(&eb, MX_EBUSY, "shutting down");
 	else if (l->diff != NULL && !l->source)
 		(void)reload_outside(d, l->conf, &eb);
@@ -222,7 +224,7 @@ on_loaded(struct helper_job *job)
 	reload_next(r, RELOAD_CHANGE);
 }
 
-/* `texts`: of the source, whose turn it is; NULL: it is the file's. */
+/* `texts`: the source's domains to load; NULL: the file is loaded. */
 static void
 reload_begin(struct reload *r, struct domain_texts *texts)
 {
@@ -253,7 +255,7 @@ domain_left(struct reload *r, const struct conf_domain *was)
 	r->left_messages += n;
 }
 
-/* The operator is to know that their mail is still here. */
+/* Tells the operator that mail of removed domains is still queued. */
 static void
 tell_left(struct reload *r)
 {
@@ -271,7 +273,7 @@ tell_left(struct reload *r)
 	    r->left == 1 ? "its queue is empty" : "their queues are empty");
 }
 
-/* Some of the changes; false when there are no more. */
+/* Applies some of the changes; false: there are no more. */
 static bool
 reload_slice(struct reload *r, bool removed)
 {
@@ -283,7 +285,7 @@ reload_slice(struct reload *r, bool removed)
 		c = &diff->change[r->at++];
 		if (removed && c->is == NULL)
 			domain_left(r, c->was);
-		else if (removed) /* its settings are stored again */
+		else if (removed) /* stores its settings again */
 			stats_touch(r->d->stats, c->is->name);
 		else if (c->is != NULL)
 			apply_domain(r->d, c->is);
@@ -294,7 +296,7 @@ reload_slice(struct reload *r, bool removed)
 			 backups_change(r->d, r->l->conf, r->backup, end);
 }
 
-/* From here on it is the configuration. */
+/* Puts the configuration into force. */
 static void
 reload_use(struct reload *r)
 {
@@ -317,7 +319,7 @@ reload_use(struct reload *r)
 	d->conf = config_ref(r->l->conf);
 	removed_configured(d->removed);
 	daemon_alerts_configure(d);
-	config_unref(&old); /* r->l has one, too */
+	config_unref(&old); /* r->l has a reference, too */
 	reload_next(r, RELOAD_REMOVE);
 }
 
@@ -353,7 +355,7 @@ on_turn(void *arg)
 	}
 }
 
-/* Also at the start: then nobody waits but who asks whether we are ready. */
+/* Called at the start, too, when no reload waits: readiness depends on it. */
 static void
 on_read(void *arg)
 {
@@ -383,7 +385,7 @@ reload_destroy(struct daemon *d)
 	if (r == NULL)
 		return;
 	loop_timer_destroy(&r->timer);
-	if (r->state > RELOAD_LOAD) /* else the helper has dropped it */
+	if (r->state > RELOAD_LOAD) /* before that the helper has dropped it */
 		loading_free(&r->l->job);
 	conf_errors_fini(&r->errs);
 	domain_texts_unref(&r->offered);

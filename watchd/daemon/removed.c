@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * removed: one note a domain says which text of its settings is stored, so that
- * they are written once and not with every message. A note is looked at again when
- * the configuration was read again. */
+ * removed: see removed.h. A note per domain has the hash of the stored
+ * settings, so that they are written once and not with every message. It is
+ * checked again after a configuration was read. */
 #include "daemon/removed.h"
 
 #include <stdio.h>
@@ -18,15 +18,15 @@
 #define ALL_MAX	 (64u << 20)
 
 struct settings_note {
-	uint64_t text; /* hash of what is stored; 0: perhaps nothing */
-	uint64_t configured; /* when it was compared last */
+	uint64_t text; /* hash of the stored text; 0: perhaps none */
+	uint64_t configured; /* removed.configured at the last comparison */
 };
 
 struct removed {
 	struct daemon *daemon;
 	struct config *builtin;
-	struct idmap notes; /* struct settings_note, by the hash of the name */
-	uint64_t configured; /* configurations so far */
+	struct idmap notes; /* struct settings_note, by hash of the domain */
+	uint64_t configured; /* number of configurations so far */
 };
 
 static uint64_t
@@ -57,7 +57,8 @@ note_free(uint64_t id, void *note, void *arg)
 
 /* ---- the store */
 
-/* A text that was refused is offered again when the domain is looked at next. */
+/* A text that could not be stored is offered again when the domain is next
+ * looked at. */
 static void
 on_put(void *arg, uint64_t key, int rc)
 {
@@ -106,7 +107,7 @@ removed_note(struct removed *r, const struct conf_domain *cd)
 struct settings_load {
 	struct removed *r;
 	const struct config *conf;
-	struct buf text; /* sections of those that are not in it */
+	struct buf text; /* sections of the domains that are not in it */
 };
 
 static void
@@ -148,10 +149,10 @@ removed_load(struct removed *r, struct config *conf)
 	removed_configured(r);
 }
 
-/* ---- the end of one */
+/* ---- the end of a removed domain */
 
-/* While a configuration was being read, domains of the one before may have come to
- * their end. */
+/* While a configuration was being read, removed domains of the previous one may
+ * have ended. */
 void
 removed_configured(struct removed *r)
 {

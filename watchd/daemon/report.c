@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * report: makes the snapshot of the figures of the whole daemon and of the
+ * report: makes the snapshot, of the figures of the whole daemon and of the
  * list of blocks that domains.c keeps, and answers the control socket. */
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,7 @@ snapshot_dns(struct stats_global *g, const struct dns_stats *ds)
 	g->dns_failed[4] = ds->fail_other;
 }
 
-/* Why we are not ready to take mail; NULL: we are. */
+/* The reason why the daemon is not ready to accept mail; NULL: it is. */
 static const char *
 not_ready(const struct daemon *d, const struct store_info *si)
 {
@@ -131,8 +131,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reload_time = d->reload_wall;
 }
 
-/* A day is not known to the second, and a time that changes with each look would
- * make the block of the host anew. */
+/* Rounded to a minute: a day's span needs no seconds, and a time that differs
+ * at each look would remake the host's block. */
 static int64_t
 wall_minute(int64_t in_ns)
 {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* No look-up takes so long. */
+/* Longer than any look-up takes. */
 #define KEEP (3600 * CLOCK_SEC)
 
 struct self {
@@ -17,8 +17,8 @@ struct self {
 	char **names;
 	struct net_addr *addrs;
 	uint16_t *ports;
-	int64_t replaced; /* when; loop time */
-	struct self *older; /* that may still be borrowed */
+	int64_t replaced; /* loop time */
+	struct self *older; /* replaced, may still be borrowed */
 };
 
 struct self *

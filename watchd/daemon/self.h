@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * self: who we are, as route.h takes it: our names, the addresses of this
- * host's interfaces and the ports that we listen on. Look-ups that are under
- * way borrow it, and nobody walks all domains to end them: one that was
- * replaced is kept until none can be left. */
+ * self: our own identity as route.h takes it: our names, the addresses of this
+ * host's interfaces and the ports that we listen on. Look-ups in progress
+ * borrow it, and it would be expensive to cancel those of all domains: a
+ * replaced one is kept until no look-up can have it any more. */
 #ifndef MX_DAEMON_SELF_H
 #define MX_DAEMON_SELF_H
 
@@ -13,11 +13,10 @@ struct self;
 
 /* Asks the system for its addresses. Any thread. */
 struct self *self_create(const struct config *);
-void self_destroy(struct self **); /* those that it replaced, too */
+void self_destroy(struct self **); /* also frees those that it replaced */
 const struct route_self *self_route(const struct self *);
 
-/* *self is the fresh one from here on, unless both say the same: then it stays
- * and the fresh one is gone. */
+/* Makes `fresh` the current one, unless both are equal: then it is freed. */
 void self_replace(struct self **, struct self **fresh, int64_t now);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * soft_state: see soft_state.h. One job of the helper at a time a file: the disk
- * may take its time, then one is left out. */
+ * soft_state: see soft_state.h. At most one job of the helper per file: while a
+ * slow disk is busy with it, the next save is left out. */
 #include "daemon/soft_state.h"
 
 #include "base/clock.h"
@@ -9,14 +9,14 @@
 #include "daemon/daemon_int.h"
 
 #define DNS_SAVE_NS  (300 * CLOCK_SEC)
-#define HOST_SAVE_NS (60 * CLOCK_SEC) /* between two */
+#define HOST_SAVE_NS (60 * CLOCK_SEC) /* between two saves */
 
 struct soft_state {
 	struct daemon *daemon;
 	char *dns_path, *host_path;
-	struct dns_saving *dns; /* being copied; NULL: it is not */
+	struct dns_saving *dns; /* being copied; NULL: none */
 	struct loop_timer *dns_copy;
-	bool dns_saving, host_saving; /* the helper is at it */
+	bool dns_saving, host_saving; /* the helper is writing */
 	int64_t dns_next, host_next;
 };
 
@@ -24,8 +24,8 @@ struct save {
 	struct helper_job job; /* first */
 	bool *saving;
 	const char *path;
-	struct dns_saving *dns; /* one of them; */
-	struct host_memory_copy *hosts; /* the other one is NULL */
+	struct dns_saving *dns; /* exactly one of dns and */
+	struct host_memory_copy *hosts; /* hosts is set */
 };
 
 static void
@@ -60,7 +60,7 @@ on_saved(struct helper_job *job)
 	mem_free(&s);
 }
 
-/* Consumes one of the last two. */
+/* Consumes `dns` or `hosts`, whichever is not NULL. */
 static void
 save(struct soft_state *ss, bool *saving, const char *path,
     struct dns_saving *dns, struct host_memory_copy *hosts)
@@ -77,7 +77,7 @@ save(struct soft_state *ss, bool *saving, const char *path,
 	helper_do(ss->daemon->helper, &s->job);
 }
 
-/* A slice a turn: with many domains it is some 10 MB. */
+/* Copied in slices, one in a turn: with many domains it is some 10 MB. */
 static void
 on_dns_copy(void *arg)
 {
@@ -155,7 +155,8 @@ soft_state_destroy(struct soft_state **ssp)
 	dns_saving_destroy(&ss->dns);
 	loop_timer_destroy(&ss->dns_copy);
 	dns_memory_save(d->dns, ss->dns_path);
-	/* Changed or not: the helper may have dropped the last one. */
+	/* Written whether changed or not: the helper may have dropped the last
+	 * job. */
 	c = host_memory_copy(d->reach.memory, loop_now(d->loop), clock_wall());
 	write_hosts(c, ss->host_path);
 	host_memory_copy_destroy(&c);

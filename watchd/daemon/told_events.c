@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * told_events: notices as lines for `mxwatchctl events`. */
+ * told_events: notices as lines of `mxwatchctl events`. */
 #include <stdio.h>
 #include <string.h>
 

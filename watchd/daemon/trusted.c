@@ -13,16 +13,16 @@
 
 #include "base/mem.h"
 
-#define LINKS_MAX 40 /* as the kernel has it */
+#define LINKS_MAX 40 /* as in the kernel */
 
 struct trusted_walk {
 	uid_t uid;
 	int fd; /* the folder that was reached */
-	char rest[PATH_MAX]; /* the way that is left */
+	char rest[PATH_MAX]; /* the rest of the path */
 	unsigned links;
 };
 
-/* Whether the user may write into the folder, by its mode or by an ACL. */
+/* Whether the user may write to the folder, by its mode or by an ACL. */
 static bool
 may_write(const struct trusted_walk *w)
 {
@@ -34,9 +34,8 @@ may_write(const struct trusted_walk *w)
 	return seteuid(0) != 0 || may;
 }
 
-/* Whether the user can make, replace or remove the entry of the folder;
- * `entry` NULL: there is none yet. In a sticky folder one of somebody else's
- * stays. */
+/* Whether the user can create, replace or remove this entry of the folder;
+ * `entry` NULL: a new one. In a sticky folder another user's entry is safe. */
 static bool
 in_its_hands(const struct trusted_walk *w, const struct stat *entry)
 {
@@ -58,7 +57,7 @@ step_to(struct trusted_walk *w, int fd)
 	return 0;
 }
 
-/* Puts what the link says before the rest of the way. */
+/* Puts the target of the link before the rest of the path. */
 static int
 follow(struct trusted_walk *w, int link, struct mx_errbuf *eb)
 {
@@ -107,7 +106,7 @@ step(struct trusted_walk *w, const char *name, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* The next name of the way, taken off it; false: there is none. */
+/* Takes the next name off the path; false: there is none. */
 static bool
 next_name(struct trusted_walk *w, char *name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * trusted: folders in which root may make or open something by its name.
- * Whoever may change a folder on the way can put a link there between a look
- * and the next step, so the way is gone descriptor by descriptor, and ends at
- * the first step that is not out of the hands of the user. */
+ * trusted: folders in which root may create or open something by its name. A
+ * user who may change a folder of the path can put a link there between a check
+ * and the next step. So the path is walked descriptor by descriptor, and the
+ * walk fails at the first component that the user could replace. */
 #ifndef MX_TRUSTED_H
 #define MX_TRUSTED_H
 
@@ -10,10 +10,11 @@
 
 #include "base/err.h"
 
-/* The folder that the last name of `path` (*name, inside of path) is in, as a
- * descriptor for openat() and the like; a negative code, and why. Links on the
- * way are followed where the user cannot have put them. We have to be root with
- * the groups of the user `uid`, as after privileges_lower() and _raise(). */
+/* Opens the folder of the last name of `path` (*name, inside of path) as a
+ * descriptor for openat() and the like; a negative code with *eb on failure.
+ * Links on the way are followed where the user cannot have made them. We have
+ * to be root with the groups of the user `uid`, as after privileges_lower() and
+ * _raise(). */
 int trusted_folder(const char *path, uid_t uid, const char **name,
     struct mx_errbuf *);
 
