@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * domains_from: see domains_from.h.
  *
- * 	a look	->  nothing new: the source is confirmed
- * 		->  another text, and it has settled: offered to reload.c
- * 			-> in force: a copy of it is kept
- * 			-> refused: `seen`, so it is logged once; judged again
- * 			   when it changes or the operator reloads */
+ *	a look	->  nothing new: the source is confirmed
+ *		->  another text, and it has settled: offered to reload.c
+ *			-> in force: a copy of it is kept
+ *			-> refused: `seen`, so it is logged once; judged again
+ *			   when it changes or the operator reloads */
 #include "daemon/domains_from.h"
 
 #include <sys/stat.h>

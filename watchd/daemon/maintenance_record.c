@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * maintenance_record: a window that comes once as a line in the store:
  *
- * 	1 FROM UNTIL UID hold|flow domain|primary SUBJECT REASON
+ *	1 FROM UNTIL UID hold|flow domain|primary SUBJECT REASON
  *
  * 1 is the version; the reason extends to the end of the line. */
 #include <inttypes.h>

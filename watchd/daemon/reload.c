@@ -2,15 +2,15 @@
  * reload: reads a configuration, puts it into force and frees the previous one
  * without blocking the loop, however many domains there are:
  *
- * 	LOAD	the helper thread reads it and compares it with the one in
- * 		force (loading.h); then all that can fail is done, each change
- * 		undone when a later one fails
- * 	CHANGE	the settings that every module needs at once, then the domains
- * 		that are new or differ, some in each turn of the loop
- * 	FILES	its recipients files are read by their own thread; then smtpd
- * 		takes it: a new domain gets mail once all modules know it
- * 	REMOVE	the domains that it no longer has, some in each turn: mail
- * 		queued for them keeps the settings that they had (removed.h)
+ *	LOAD	the helper thread reads it and compares it with the one in
+ *		force (loading.h); then all that can fail is done, each change
+ *		undone when a later one fails
+ *	CHANGE	the settings that every module needs at once, then the domains
+ *		that are new or differ, some in each turn of the loop
+ *	FILES	its recipients files are read by their own thread; then smtpd
+ *		takes it: a new domain gets mail once all modules know it
+ *	REMOVE	the domains that it no longer has, some in each turn: mail
+ *		queued for them keeps the settings that they had (removed.h)
  *
  * The domains of a source (domains_from) go the same way, without the file:
  * LOAD joins them with the configuration of the file that is in force.
