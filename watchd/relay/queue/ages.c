@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * ages: see ages.h. A ring of 2^18 counters (1 MB for the whole queue). An
- * arrival in the future (a clock that was set back) counts as of now, so that
- * one wild record cannot push everything else off the ring. A clock that was ahead
- * does: when it is set back the owner counts anew. */
+ * arrival in the future (after the clock was set back) counts as of now, so
+ * that one wrong record cannot push all others off the ring. A clock that is
+ * ahead does push them off; when it is set back the owner counts all anew. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -36,7 +36,7 @@ ages_slot(const struct ages *a, int64_t step)
 	return &a->slot[(uint64_t)step & (AGES_SLOTS - 1)];
 }
 
-/* Moves the head on; what leaves the ring is only counted as old. */
+/* Moves the head on; steps that leave the ring are only counted as older. */
 static void
 ages_advance(struct ages *a, int64_t head)
 {
@@ -51,7 +51,8 @@ ages_advance(struct ages *a, int64_t head)
 	a->head = head;
 }
 
-/* As it is counted under that step: one of the future came when this began. */
+/* The arrival time used in the sum: for an arrival in the future, the begin of
+ * the step that counts it. */
 static int64_t
 counted_ms(int64_t arrival_ms, int64_t step)
 {
@@ -108,7 +109,7 @@ ages_count(const struct ages *a, int64_t now_ms, const double *le, unsigned n,
 		c = *ages_slot(a, step);
 		if (c == 0)
 			continue;
-		/* as if all had come in the middle of the step */
+		/* the middle of the step, as the mean */
 		age =
 		    (double)(now_ms - step * AGES_STEP_MS - AGES_STEP_MS / 2) /
 		    1000.0;
@@ -117,7 +118,8 @@ ages_count(const struct ages *a, int64_t now_ms, const double *le, unsigned n,
 		count[bucket] += c;
 		left -= c;
 	}
-	/* 45 days and more: whatever the bounds say of that age */
+	/* Older arrivals count as 45 days old, whatever the bounds beyond
+	 * that. */
 	age = (double)AGES_SLOTS * AGES_STEP_MS / 1000.0;
 	while (bucket < n && age > le[bucket])
 		bucket++;

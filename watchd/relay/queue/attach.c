@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * attach: domains that become ours, where a store is shared (attach_int.h). What is
- * stored of them is read in the background, some domains at a time, and goes
- * meanwhile; what is read twice, or comes by queue_arrived() besides, is there
- * already, and what was removed while it was read is known to be gone. Loop thread. */
+ * attach: domains that become ours, where a store is shared (attach_int.h).
+ * Their stored parts are read in the background, some domains at a time, and
+ * can be delivered meanwhile. A part that is read twice, or is also reported by
+ * queue_arrived(), is indexed once; one that was removed during the scan is
+ * known by its id. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,10 @@
 #include "base/mem.h"
 #include "relay/queue/attach_int.h"
 
-#define BATCH_DOMAINS 200 /* of one look at the store */
-#define SCANS_MAX     4 /* looks at once */
+#define BATCH_DOMAINS 200 /* domains in a scan of the store */
+#define SCANS_MAX     4 /* scans at a time */
 #define SCAN_AGAIN_MS 1000
-#define STEP	      (WALK_STEP / 2) /* parts looked at in a turn */
+#define STEP	      (WALK_STEP / 2) /* parts in a turn */
 
 /* Domains to be read. */
 struct batch {
@@ -24,7 +25,7 @@ struct batch {
 	char *names[BATCH_DOMAINS];
 };
 
-/* ---- whose is it? */
+/* ---- ownership */
 
 bool
 part_is_lost(const struct part *e)
@@ -47,7 +48,7 @@ attach_takes(struct queue *q, const struct envelope_brief *b)
 	    (d->share->leaving == NULL || !d->share->leaving->forgetting);
 }
 
-/* What is told of late may have come to the vault since. */
+/* A part that is reported late may have moved to the vault already. */
 void
 attach_index(struct queue *q, const struct envelope_brief *b, int64_t now)
 {
@@ -105,7 +106,7 @@ batch_free(struct batch *b)
 	free(b);
 }
 
-/* To be read, with others that were attached lately. */
+/* Queues the domain for a scan, with others that were attached lately. */
 void
 attach_read(struct dest *d)
 {
@@ -113,7 +114,7 @@ attach_read(struct dest *d)
 	struct batch *b = STAILQ_LAST(&a->waiting, batch, link);
 
 	if (d->share->scans == UINT16_MAX)
-		return; /* one is to come */
+		return; /* a scan is pending already */
 	if (b == NULL || b->n == BATCH_DOMAINS) {
 		b = mem_alloc(sizeof(*b));
 		b->queue = d->queue;
@@ -127,7 +128,8 @@ attach_read(struct dest *d)
 	loop_task_schedule(d->queue->task);
 }
 
-/* What was seen before it was another's, and is ours again, says nothing. */
+/* A scan from before the domain left and came back is out of date: its records
+ * are ignored. */
 static void
 scan_one(void *arg, const struct envelope_brief *brief)
 {
@@ -141,7 +143,8 @@ scan_one(void *arg, const struct envelope_brief *brief)
 		attach_index(q, brief, clock_wall_ms());
 }
 
-/* It may have been seen by a look under way, and be told of yet. */
+/* A scan in progress may have read its record already and report it later: the
+ * part's id is kept until no scan is in progress. */
 void
 attach_removed(struct queue *q, struct part *e)
 {
@@ -159,7 +162,7 @@ attach_removed(struct queue *q, struct part *e)
 	a->removed[a->nremoved++] = e->id;
 }
 
-/* No look is under way: they are nobody's concern. */
+/* Without a scan in progress the ids of removed parts are not needed. */
 static void
 removed_some(struct queue *q, unsigned *budget)
 {
@@ -214,7 +217,7 @@ scan_done(void *arg, int rc, uint64_t damaged)
 	batch_free(b);
 }
 
-/* Without those that left meanwhile. */
+/* Scans the domains of the batch, except those that have left meanwhile. */
 static void
 scan_begin(struct queue *q, struct batch *b)
 {
@@ -263,7 +266,7 @@ on_again(void *arg)
 	loop_task_schedule(((struct queue *)arg)->task);
 }
 
-/* ---- of the task */
+/* ---- the queue's task */
 
 bool
 attach_step(struct queue *q)
@@ -320,7 +323,7 @@ queue_arrived(struct queue *q, const struct envelope_brief *brief)
 	attach_index(q, brief, clock_wall_ms());
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
 void
 attach_init(struct queue *q)

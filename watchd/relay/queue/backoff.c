@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * backoff: see backoff.h. Called by the scheduler for each deferral and for
- * the pace of its own retries (a store that refuses, a primary that does not
- * answer). Doubling keeps a long outage cheap; the jitter keeps what was
- * deferred together from coming back together. */
+ * backoff: see backoff.h. Used for each deferral and for the queue's own
+ * retries (a store that refuses, a primary that does not answer). Doubling
+ * keeps a long outage cheap; the jitter spreads parts that were deferred
+ * together. */
 #include "relay/queue/backoff.h"
 
 int64_t

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * breaker: a primary that came back from an old state, lost its filter or its
- * recipients, or has us on a block list refuses for good what it should take, and
- * bouncing a month of mail because of it is the worst a backup MX can do. What is
- * refused and not believed (refusal.c) is put off and counted, and when it
- * prevails the breaker closes the domain: its mail is held, whatever the gate says,
- * and somebody is told once.
+ * breaker: closes a domain whose primary permanently refuses mail that it
+ * should accept: it was restored from an old state, lost its filter or its
+ * recipients, or has us on a block list. Bouncing a month of mail because of
+ * that is the worst failure of a backup MX. Refusals that are not believed
+ * (refusal.c) are postponed and counted; when they prevail, the breaker closes:
+ * the domain's mail is held, whatever the gate, and one notice is sent.
  *
- *	open --refusals prevail--> closed --trial: refused--> closed, longer pause
- *	  ^                          |
- *	  `--- release, by the operator, or a trial that was taken ---'
+ *   open --refusals prevail--> closed --trial: refused--> closed, longer pause
+ *     ^                          |
+ *     `--- release, by the operator, or a trial that was taken ---'
  *
- * A trial is some messages, one after the other until one is taken, of those that were
- * refused if there are any, others each time, for some would never be taken; when the
- * probes find the primary well (queue_trial()), or by the clock where nobody
- * probes. Knowledge and the breaker outlive restarts. Loop thread. */
+ * A trial is a few messages, one after the other until one is accepted: of
+ * those that were refused if there are any, and others each time, since some
+ * would never be accepted. It begins when the probes find the primary well
+ * (queue_trial()), or by the timer for a domain without probes. The knowledge
+ * and the breaker's state outlive restarts. Loop thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,16 +25,16 @@
 #include "relay/queue/queue_int.h"
 
 #define KNOWN_PREFIX   "known/"
-#define KNOWN_OLD      "known" /* of all domains, in versions before */
+#define KNOWN_OLD      "known" /* for all domains, in older versions */
 #define BREAKER_PREFIX "breaker/"
 #define REPLY_MAX      512
 #define LABEL_MAX      (TEXT_DOMAIN_MAX + 8)
 #define RECORD_MAX     (REPLY_MAX + LABEL_MAX + 40)
-#define SAVES_MAX      200 /* of knowledge, a turn */
+#define SAVES_MAX      200 /* knowledge records saved in a turn */
 #define TRIAL_MESSAGES 3
-#define TRIAL_OTHER    2 /* in each such trial one that was not refused */
+#define TRIAL_OTHER    2 /* every second trial has one message not refused */
 
-/* ---- what is stored */
+/* ---- stored state */
 
 static void
 known_save(struct dest *d)
@@ -46,7 +47,7 @@ known_save(struct dest *d)
 	mem_free(&blob);
 }
 
-/* Something was learned: written down within a while. */
+/* Schedules the save of new knowledge. */
 void
 breaker_learned(struct dest *d)
 {
@@ -74,7 +75,8 @@ breaker_save(struct queue *q, int64_t now, bool force)
 	struct dest *d;
 
 	while ((d = TAILQ_FIRST(&q->unsaved)) != NULL && (force || n-- > 0)) {
-		/* Not so late that the clock was set back. */
+		/* A time further ahead means that the clock was set back: save
+		 * now. */
 		if (!force && now < d->rare->save_ms &&
 		    d->rare->save_ms - now <= RECENT_SAVE_MS)
 			return;
@@ -113,7 +115,7 @@ load_known_one(void *arg, const char *key, const void *data, size_t len)
 	struct queue *q = arg;
 	struct dest *d;
 
-	if (strcmp(key, KNOWN_OLD) == 0) /* nobody reads it */
+	if (strcmp(key, KNOWN_OLD) == 0) /* no longer read */
 		store_state_put(q->store, key, NULL, 0, NULL, NULL, 0);
 	if (strncmp(key, KNOWN_PREFIX, strlen(KNOWN_PREFIX)) != 0)
 		return;
@@ -127,7 +129,7 @@ breaker_told_known(struct dest *d, const void *data, size_t len)
 {
 	if (len == 0 && d->rare == NULL)
 		return;
-	/* What was learned of it here is not kept beside that. */
+	/* The owner's record replaces what was learned here and not saved. */
 	if (dest_rare(d)->unsaved) {
 		d->rare->unsaved = false;
 		TAILQ_REMOVE(&d->queue->unsaved, d, rare->unsaved_link);
@@ -137,7 +139,7 @@ breaker_told_known(struct dest *d, const void *data, size_t len)
 	learn_weigh(d);
 }
 
-/* "@host ": closed with other domains of that primary. */
+/* Reads "@host ": closed together with other domains of that primary. */
 static char *
 load_label(struct dest *d, char *text)
 {
@@ -181,7 +183,7 @@ load_breaker(void *arg, const char *key, const void *data, size_t len)
 		load_closed(d, data, len);
 }
 
-/* Its owner tells somebody that it is open, not we. */
+/* Another node has changed the breaker: the owner reports it, not this node. */
 void
 breaker_told(struct dest *d, const void *data, size_t len)
 {
@@ -200,8 +202,8 @@ breaker_told(struct dest *d, const void *data, size_t len)
 	dest_touch(d);
 }
 
-/* What is known is written down for who has it next, and no trial of it is in the
- * way of others. */
+/* The domain gets another owner: saves its knowledge for that one, and ends its
+ * trial, which would block those of other domains. */
 void
 breaker_leave(struct dest *d)
 {
@@ -254,10 +256,11 @@ breaker_fini(struct dest *d, bool gone)
 		breaker_init(d);
 }
 
-/* ---- closed and open */
+/* ---- closing and opening */
 
-/* Since when the primary may not have been itself: since what closes the breaker
- * began, here or at the host, and since it took mail last. */
+/* The time since when the primary may have been faulty: the earliest of the
+ * last accepted message and of the refusals that close the breaker, here or at
+ * the primary. */
 static int64_t
 doubtful_since(const struct dest *d, int64_t now)
 {
@@ -315,8 +318,8 @@ breaker_open(struct dest *d, const char *why)
 	dest_touch(d);
 }
 
-/* Something for the trial: what was refused if it is ready, or what is due
- * next. */
+/* Whether there is a part for the trial: a ready one, or else the one that is
+ * due next, which is made ready. */
 static bool
 trial_ready(struct dest *d, int64_t now)
 {
@@ -334,7 +337,7 @@ trial_ready(struct dest *d, int64_t now)
 static bool
 trial_due(const struct dest *d, int64_t now)
 {
-	/* A clock that was set back does not make it wait for longer. */
+	/* A time further ahead means that the clock was set back. */
 	return now >= dest_rare(d)->trial_ms ||
 	    dest_rare(d)->trial_ms - now > 2 * d->policy->retry_max_ms;
 }
@@ -364,7 +367,8 @@ queue_trial(struct queue *q, const char *domain)
 		trial_begin(d, clock_wall_ms());
 }
 
-/* Where nobody probes the clock is all there is. 0: not by the clock. */
+/* Returns the time of the next trial; begins one that is due, since without
+ * probes only the timer does. 0: none. */
 int64_t
 breaker_next(struct dest *d, int64_t now)
 {
@@ -377,7 +381,7 @@ breaker_next(struct dest *d, int64_t now)
 	return dest_rare(d)->trial_ms;
 }
 
-/* From `first` to `last`, in the order of the tree: of any age. */
+/* A ready part of random age, between `first` and `last` of the order. */
 static struct part *
 choose_between(struct dest *d, struct part *first, struct part *last)
 {
@@ -398,7 +402,8 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 	    e;
 }
 
-/* What landed here, or what is shared: whichever may go, or by chance. */
+/* Whether the trial takes a local part: if only those may go or are ready;
+ * otherwise by chance. */
 static bool
 is_for_local(const struct dest *d)
 {
@@ -408,9 +413,10 @@ is_for_local(const struct dest *d)
 	    rnd_below(2) == 0;
 }
 
-/* Of any age among those that were refused: some, perhaps the oldest hundred, are
- * refused rightly. Now and then one that was not: of any age, too, for the oldest
- * of them are those whose turn came in other bad times. */
+/* Chooses a part of random age among those that were refused, since some,
+ * perhaps the oldest hundred, are refused rightly. Now and then one that was
+ * not refused, of random age too, since the oldest of these were tried at other
+ * times of trouble. */
 struct part *
 breaker_choose(struct dest *d)
 {

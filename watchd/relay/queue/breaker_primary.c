@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * breaker_primary: what refusals of several domains at one primary have in common.
- * A hosted server that lost its tables, or has us on its block list, refuses three
- * hundred domains with a message each: none of them has evidence enough, and three
- * hundred alerts would tell one thing. So a refusal that contradicts what is known
- * of its domain is held against the primary, too: when domains enough have one, and
- * nothing of anybody was taken there since, their breakers close together, and
- * that of any other with its first such refusal. One of them speaks for all, one
- * trial runs at a time, and one message that is taken opens them all, some in each
- * turn of the task. Loop thread. */
+ * breaker_primary: refusals of several domains at one primary, taken together.
+ * A hosted server that lost its tables, or has us on its block list, refuses
+ * one message each of three hundred domains: no domain has enough evidence, and
+ * three hundred alerts would report one fault. So a refusal that contradicts
+ * the knowledge of its domain counts against the primary, too. When enough
+ * domains have one, and no mail was accepted there since, their breakers close
+ * together, and that of any further domain at its first such refusal. One
+ * domain reports for all, one trial runs at a time, and one accepted message
+ * opens all breakers, some in each turn of the task. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,19 +17,19 @@
 #include "base/rnd.h"
 #include "relay/queue/queue_int.h"
 
-#define REFUSED_MAX 8 /* names of domains, for doubts */
+#define REFUSED_MAX 8 /* hashes of domains, for doubts */
 
 struct breaker_primary {
 	RB_ENTRY(breaker_primary) link; /* in queue.primaries, by label */
 	TAILQ_ENTRY(breaker_primary) mended_link; /* or in queue.mended */
-	TAILQ_HEAD(, dest) hit; /* the first speaks when they are closed */
-	unsigned n, nus; /* nus: hit about us */
+	TAILQ_HEAD(, dest) hit; /* while closed, the first reports for all */
+	unsigned n, nus; /* nus: those hit by refusals about us */
 	bool closed, mended;
-	int64_t since_ms; /* wall: the first refusal since one was taken */
-	struct dest *trial; /* whose it is; NULL: none runs */
-	int64_t trial_ms; /* wall: the next one */
+	int64_t since_ms; /* wall: first refusal since mail was accepted */
+	struct dest *trial; /* the domain whose trial runs; NULL: none */
+	int64_t trial_ms; /* wall: next trial */
 	unsigned trials;
-	/* Domains that had any recipient refused since one was taken. */
+	/* Domains with a refused recipient since mail was accepted. */
 	unsigned nrefused;
 	uint64_t refused[REFUSED_MAX];
 	char label[];
@@ -80,7 +80,7 @@ primary_free(struct queue *q, struct breaker_primary *p)
 	free(p);
 }
 
-/* Whoever speaks for all says another number now. */
+/* The block of the domain that reports for all shows their number. */
 static void
 touch_speaker(struct queue *q, const struct breaker_primary *p)
 {
@@ -122,7 +122,7 @@ breaker_primary_leave(struct dest *d)
 		touch_speaker(d->queue, p);
 }
 
-/* ---- refused and taken */
+/* ---- refusals and acceptances */
 
 bool
 breaker_primary_closed(const struct queue *q, const char *label)
@@ -165,7 +165,8 @@ note_refused(struct breaker_primary *p, const char *name)
 		p->refused[p->nrefused++] = hash;
 }
 
-/* Those who are hit already close with the one that was one too many. */
+/* The domains that were hit before close together with the one that exceeds the
+ * limit. */
 static void
 close_together(struct breaker_primary *p, const char *why, const char *reply,
     int64_t now)
@@ -175,7 +176,7 @@ close_together(struct breaker_primary *p, const char *why, const char *reply,
 	p->closed = true;
 	TAILQ_FOREACH (d, &p->hit, rare->hit_link) {
 		if (d->broken)
-			breaker_put(d); /* its own doing so far */
+			breaker_put(d); /* closed by itself so far */
 		else
 			breaker_close(d, why, reply, now);
 	}
@@ -221,7 +222,8 @@ breaker_primary_taken(struct queue *q, const char *label)
 		loop_task_schedule(q->task);
 		return;
 	}
-	/* Not many: or they would be closed. Who is broken stays so. */
+	/* Only a few, or their breakers would be closed together. A breaker
+	 * that is closed by itself stays closed. */
 	if (p->n == 0)
 		primary_free(q, p);
 	else
@@ -239,7 +241,8 @@ breaker_primary_settle(struct queue *q, unsigned budget)
 
 	while ((p = TAILQ_FIRST(&q->mended)) != NULL && budget-- > 0) {
 		d = TAILQ_FIRST(&p->hit);
-		/* Opening leaves, and the last one takes it along. */
+		/* Opening leaves the primary; the last domain to leave frees
+		 * it. */
 		if (d->broken)
 			breaker_open(d, "its primary takes mail again");
 		else
@@ -253,7 +256,7 @@ breaker_primary_settle(struct queue *q, unsigned budget)
 static int64_t
 waits_until(const struct breaker_primary *p, const struct dest *d, int64_t now)
 {
-	/* A clock that was set back does not make it wait for longer. */
+	/* A time further ahead means that the clock was set back. */
 	if (p->trial_ms > now &&
 	    p->trial_ms - now <= 2 * d->policy->retry_max_ms)
 		return p->trial_ms;
@@ -299,7 +302,7 @@ breaker_primary_untries(struct dest *d)
 		p->trial = NULL;
 }
 
-/* ---- shown and stored */
+/* ---- listing and storing */
 
 const char *
 breaker_primary_label(const struct dest *d)
@@ -327,7 +330,7 @@ breaker_primary_load(struct dest *d, const char *label)
 	join(d, p, false);
 }
 
-/* Its domains are gone; what is left are those that were only refused. */
+/* The domains are freed; primaries with plain refusals are left. */
 void
 breaker_primary_fini(struct queue *q)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * clock_back: what only waits does not wait longer because the wall clock was
- * set back, by however little. Refused records wait by the monotonic clock
- * (record.c). A notification that was put off has its time in the record, by
- * the wall clock, for it outlives the process: it is moved with the clock. What
- * is told by the age of mail is counted anew. Both take a walk over all parts,
- * some of them a turn; each part has a note of the clock that its time was
- * reckoned by and of the ring that its age is counted in, so that none is moved
- * or counted twice, whatever comes, goes or is tried meanwhile, or when the clock
- * is set back once more. Mail that waits for its next attempt is clock_doubt.c's. */
+ * clock_back: corrects times that only measure a wait, when the wall clock was
+ * set back, by however little. Records that the store refused wait by the
+ * monotonic clock (record.c). A postponed notification has its time in the
+ * record, by the wall clock, since it outlives the process: that time is moved
+ * back with the clock. Messages are counted anew by their age. Both need a walk
+ * over all parts, some of them in a turn; each part notes the clock by which
+ * its time was set and the ring that counts its age, so that none is moved or
+ * counted twice, even if parts come and go meanwhile or the clock is set back
+ * again. clock_doubt.c handles mail that waits for its next attempt. */
 #include "relay/queue/queue_int.h"
 
-#define BACK_MIN_MS 1000 /* less is slewing, or the two reads apart */
+#define BACK_MIN_MS 1000 /* less is slewing, or lies between the two reads */
 
 int64_t
 queue_mono_ms(void)
@@ -33,8 +33,8 @@ clock_back_fini(struct queue *q)
 
 /* ---- one part */
 
-/* What became due by a clock that was ahead: `finish` has the time of a
- * notification, also while its record is being written. */
+/* Moves the time of a postponed notification (`finish`, also while its record
+ * is being written) back with the clock. Other times stay. */
 static void
 due_again(struct part *e, int64_t now)
 {
@@ -66,8 +66,9 @@ part_again(struct part *e, int64_t now)
 
 /* ---- all of them */
 
-/* What comes meanwhile is counted in the new ring, and what goes leaves the one
- * that it was counted in, so that the old one is empty at the end. */
+/* New parts are counted in the new ring, and parts that leave are subtracted
+ * from the ring that counted them, so that the former ring is empty at the
+ * end. */
 static void
 walk_begin(struct queue *q)
 {
@@ -115,8 +116,8 @@ clock_back_step(struct queue *q)
 	return b->walking;
 }
 
-/* Another clock goes from here on. When all have parts that go by them, it takes
- * over the times of the one before: they are late by this step. */
+/* Begins a new clock. If all CLOCKS are in use it takes the place of the
+ * present one, whose times will then be late by this step. */
 static void
 set_back(struct clock_back *b, int64_t by_ms)
 {
@@ -139,7 +140,7 @@ clock_back_tick(struct queue *q, int64_t now)
 	if (by_ms < BACK_MIN_MS)
 		return;
 	set_back(b, by_ms);
-	round_begin(q, ROUND_DEADLINE); /* DEADLINE_AGAIN */
+	round_begin(q, ROUND_DEADLINE); /* for those put off (DEADLINE_AGAIN) */
 	if (b->walking)
 		b->again = true;
 	else

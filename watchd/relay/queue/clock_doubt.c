@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * clock_doubt: the queue and a wall clock that leaps (clock_step.h). While the clock is
- * doubted deadlines are let pass: nothing expires and no delay is told of;
- * deliveries go on. When it was set back, what waits for a time that was
- * reckoned by the wrong clock is due now. The time is noted in the spool every
- * few minutes, so that a start knows how long the pause has been. */
+ * clock_doubt: the effects of a wall clock that leaps (clock_step.h) on the
+ * queue. While the clock is doubted no deadline is executed: nothing expires
+ * and no delay warning is sent; deliveries go on. When it was set back, parts
+ * that wait for a time of the wrong clock are due now. The time is saved in the
+ * spool every few minutes, so that a start knows how long the daemon was
+ * stopped. */
 #include <string.h>
 
 #include "base/log.h"
@@ -35,7 +36,7 @@ clock_saved(void *arg, uint64_t token, int rc)
 	struct queue *q = arg;
 
 	(void)token;
-	(void)rc; /* an old note makes a start doubt more, that is all */
+	(void)rc; /* an old time only makes a start doubt more */
 	q->completions--;
 	queue_release(q);
 }
@@ -96,7 +97,7 @@ clock_doubt_tick(struct queue *q, int64_t now)
 	clock_doubt_save(q, now, false);
 }
 
-/* Before anything can expire. */
+/* Before any message can expire. */
 void
 clock_doubt_load(struct queue *q)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * clock_step: see clock_step.h. The difference of the clocks stays what it is while the
- * wall clock only goes on; slewing moves it by little, stepping by much. */
+ * clock_step: see clock_step.h. The difference of the two clocks is constant
+ * while the wall clock runs; slewing moves it a little, a step by much. */
 #include "relay/queue/clock_step.h"
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * content: pieces of a stored body for who looks at a message or copies it. Each is
- * asked for by itself, so that the asker, who may be slow, decides when there is
- * more, and nothing is held meanwhile. Loop thread. */
+ * content: reads a stored body in pieces, to show or copy a message. Each piece
+ * is a request of its own, so that a slow client sets the pace, and nothing is
+ * held between two pieces. Loop thread. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -24,7 +24,7 @@ piece_read(void *arg, int rc, char *data, size_t len)
 	request_destroy(r);
 }
 
-/* The envelope knows where the body lies. */
+/* The envelope has the body's place in the store. */
 static void
 place_found(struct queue_request *r, struct envelope **envs, unsigned n)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * destination: one domain and what is queued for it. Whatever changes a destination
- * touches it; the queue's task then looks once, after the callbacks of this
- * turn, and tells the deliverers how many connections would have work, the
- * owner what happened, and the timer when to wake. So a burst of changes
- * costs one look, and nobody is called back from inside his own call. */
+ * destination: one domain and its queued parts. Each change touches its
+ * destination; the queue's task then handles it once, after the callbacks of
+ * this turn: it tells the deliverers how many connections would have work,
+ * reports events to the owner, and updates the timer. So a burst of changes
+ * costs one pass, and no callback comes from inside a call to the queue. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ dest_cmp(const struct dest *a, const struct dest *b)
 
 RB_GENERATE(dest_tree, dest, link, dest_cmp)
 
-/* By hand: RB_FIND would need a whole struct dest with the name in it. */
+/* Without RB_FIND, which would need a whole struct dest for the name. */
 struct dest *
 dest_find(const struct queue *q, const char *name)
 {
@@ -84,7 +84,7 @@ dest_rare_free(struct dest *d)
 	mem_free(&d->rare);
 }
 
-/* Not one that is touched: the caller has emptied that list. */
+/* The destination must not be in queue.touched. */
 void
 dest_free(struct dest *d)
 {
@@ -122,7 +122,8 @@ dest_open(const struct dest *d)
 	return d->broken ? d->trial : d->gate == GATE_OPEN || d->forced;
 }
 
-/* A pause longer than any we make is a wall clock that was set back. */
+/* A pause longer than the longest possible means that the wall clock was set
+ * back. */
 bool
 dest_paused(const struct dest *d, int64_t now)
 {
@@ -132,16 +133,16 @@ dest_paused(const struct dest *d, int64_t now)
 	    dest_rare(d)->pause_ms - now <= longest;
 }
 
-/* May mail be sent at all? Not while the store refuses to note outcomes: what
- * cannot be written down would be sent again after a restart. */
+/* Whether mail may be sent. Not while the store refuses outcomes: a delivery
+ * that is not recorded would be repeated after a restart. */
 static bool
 dest_working(const struct dest *d, int64_t now)
 {
 	return dest_open(d) && !dest_paused(d, now) && record_works(d->queue);
 }
 
-/* Parts out at once: a canary alone, and then as many as the policy has it.
- * What the host can bear is the deliverer's business. */
+/* The limit of parts out at a time: one while a canary is needed, else that of
+ * the policy. The deliverer knows the limits of the host. */
 static unsigned
 dest_most(const struct dest *d)
 {
@@ -178,7 +179,8 @@ dest_ready(const struct dest *d, bool suspect, bool last)
 	return less != last ? here : e;
 }
 
-/* What is shared is told of by who may hand it on. */
+/* The earliest deadline. Shared parts count only where they may be handed out:
+ * their owner sends the notifications. */
 struct part *
 dest_deadline(const struct dest *d)
 {
@@ -202,7 +204,8 @@ dest_pause(struct dest *d, int64_t first_ms, int64_t max_ms, int64_t now)
 	dest_touch(d);
 }
 
-/* No more attempts; what is out comes back by itself. */
+/* Closes the gate. Deliveries in progress are not cancelled; each ends in
+ * queue_done(). */
 void
 dest_close(struct dest *d)
 {
@@ -212,9 +215,9 @@ dest_close(struct dest *d)
 	dest_touch(d);
 }
 
-/* A part still out waits, perhaps for minutes, for a primary that hung and has
- * been restarted since: it neither keeps the canary from its place nor speaks
- * for the primary of today. */
+/* Requires a new canary. Parts that are still out count as stuck: they may wait
+ * for minutes for a primary that hung and has been restarted since, and neither
+ * block the canary nor prove anything about the present primary. */
 void
 dest_canary(struct dest *d)
 {
@@ -222,14 +225,14 @@ dest_canary(struct dest *d)
 
 	d->canary = true;
 	if (d->rare == NULL && d->out == 0)
-		return; /* none was out since it is there */
+		return; /* no job is out */
 	r = dest_rare_make(d);
 	r->stuck += d->out;
 	d->out = 0;
 	r->epoch++;
 }
 
-/* Starts a walk over all parts. Small queues are through at once. */
+/* Starts a walk over all parts, which is finished at once for a small queue. */
 void
 dest_walk(struct dest *d, unsigned what)
 {
@@ -256,7 +259,7 @@ dest_oldest(const struct dest *d)
 	    k;
 }
 
-/* The first that the extension does not cover. */
+/* The first part that extension `i` does not cover. */
 static struct part *
 behind_extension(const struct dest *d, enum part_order order, unsigned i)
 {
@@ -266,9 +269,9 @@ behind_extension(const struct dest *d, enum part_order order, unsigned i)
 	    (struct btree_key){ .at = x->until_ms + 1 });
 }
 
-/* Within what one extension covers, the oldest expires first: so one look-up
- * for each extension finds the next to expire, whatever they are. Nothing of a
- * domain on hold expires. */
+/* Of the parts that the same extensions cover, the oldest expires first: one
+ * look-up per extension finds the next to expire. In a domain on hold nothing
+ * expires. */
 int64_t
 dest_next_expiry(const struct dest *d)
 {
@@ -291,7 +294,8 @@ struct ripest {
 	int64_t now, arrival, life;
 };
 
-/* Within what one extension covers it is the oldest, as for the expiry. */
+/* Of the parts that the same extensions cover it is the oldest, as for the
+ * expiry. */
 static void
 ripest_of(const struct dest *d, enum part_order order, struct ripest *r)
 {
@@ -325,8 +329,8 @@ dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
 	return r.life > 0;
 }
 
-/* One of those that were closed together is told of for all; and that it is open
- * again, of whom it was told that it is closed. */
+/* Of several breakers that closed together only one is reported; an opening is
+ * reported only if the closing was. */
 static void
 notify_breaker(struct dest *d, unsigned notes)
 {
@@ -379,7 +383,7 @@ dest_want(struct dest *d, int64_t now)
 	ops->want(ops->arg, d->name, n);
 }
 
-/* Its deadlines wait until others' notifications are through. */
+/* Its deadlines wait until notifications of other domains have ended. */
 static void
 dest_block(struct dest *d)
 {
@@ -432,7 +436,8 @@ dest_retime(struct dest *d, int64_t now)
 		heap_insert(&q->times, &d->time, at);
 }
 
-/* The domains that our own notifications go to come and go. */
+/* Whether it can be freed: domains to which only our own notifications go are
+ * temporary. */
 static bool
 dest_unused(const struct dest *d)
 {
@@ -455,7 +460,7 @@ dest_configure(struct dest *d, bool configured)
 	dest_touch(d);
 }
 
-/* A part came or went. */
+/* Counts a part that was added or removed. */
 void
 dest_count(struct dest *d, bool came, uint64_t size)
 {
@@ -469,7 +474,7 @@ dest_count(struct dest *d, bool came, uint64_t size)
 	q->others_bytes += came ? size : -size;
 }
 
-/* The oldest of what goes to destinations that nobody configured. */
+/* Updates its place among the destinations that nobody configured. */
 static void
 dest_time_other(struct dest *d)
 {
@@ -486,7 +491,7 @@ dest_time_other(struct dest *d)
 void
 dest_settle(struct dest *d, int64_t now)
 {
-	/* Extensions are of what was queued then. */
+	/* Extensions apply to the mail that was queued then: none is left. */
 	if (d->n == 0 && !d->queue->loading && d->rare != NULL &&
 	    attach_is_read(d) && extend_trim(&d->rare->extend, INT64_MAX))
 		operator_extend_save(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * detach: domains that leave, where a store is shared (attach_int.h), one by one or,
- * when another has our place, all at once. What is indexed of them is forgotten in
- * steps, and nothing is written by that. Loop thread. */
+ * detach: domains that leave, where a store is shared (attach_int.h), one by
+ * one or, when another node has our place, all at once. Their parts are dropped
+ * from the index in steps; nothing is written for that. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ list_of(struct attach *a, const struct leaving *l)
 	return l->ready ? &a->ready : &a->busy;
 }
 
-/* It is told of by the task. */
+/* Ends the leaving; the task reports it. */
 void
 leaving_end(struct dest *d, bool kept)
 {
@@ -76,7 +76,7 @@ queue_detach(struct queue *q, const char *domain, queue_left_cb *done,
 	dest_touch(d);
 }
 
-/* Nothing of it is out any more, or something is again. */
+/* Moves a leaving domain between the lists: ready when no part is busy. */
 void
 attach_settle(struct dest *d)
 {
@@ -90,8 +90,8 @@ attach_settle(struct dest *d)
 	TAILQ_INSERT_TAIL(list_of(a, l), l, link);
 }
 
-/* A removal that is tried again when the domain is another's would come too late:
- * he had delivered it once more. */
+/* While a removal has to be repeated no domain leaves: the next owner would
+ * find the part and deliver it again. */
 void
 attach_unremoved(struct queue *q, int n)
 {
@@ -101,7 +101,7 @@ attach_unremoved(struct queue *q, int n)
 	loop_task_schedule(q->task);
 }
 
-/* The first that is not local, and behind the key. */
+/* The first shared part after the key. */
 static struct part *
 shared_from(struct dest *d, struct btree_key key, unsigned *budget)
 {
@@ -114,7 +114,7 @@ shared_from(struct dest *d, struct btree_key key, unsigned *budget)
 	return e;
 }
 
-/* True: nothing is left of it. */
+/* Drops some shared parts from the index; true: none is left. */
 static bool
 forget_some(struct dest *d, unsigned *budget)
 {
@@ -143,7 +143,7 @@ leave_some(struct queue *q, unsigned *budget)
 		d = l->dest;
 		--*budget;
 		if (d->share->nbusy >
-		    0) { /* the operator wanted something of it */
+		    0) { /* an operator's order has made it busy */
 			attach_settle(d);
 			continue;
 		}
@@ -160,7 +160,8 @@ leave_some(struct queue *q, unsigned *budget)
 	}
 }
 
-/* Of one that was attached since it left: it stays. */
+/* Reports ended leavings; a domain that was attached since then is reported as
+ * kept. */
 void
 tell_some(struct queue *q)
 {
@@ -178,7 +179,7 @@ tell_some(struct queue *q)
 	}
 }
 
-/* ---- another has our place */
+/* ---- all domains at once */
 
 void
 queue_detach_all(struct queue *q)
@@ -188,14 +189,15 @@ queue_detach_all(struct queue *q)
 	MX_ASSERT(q->conf.shared);
 	log_notice("queue", "event=detached_all messages=%ju",
 	    (uintmax_t)q->messages);
-	if (++q->owned == 0) /* of none */
+	if (++q->owned == 0) /* 0 means no attachment */
 		++q->owned;
 	q->purging = true;
 	a->purged = a->purged_vault = 0;
 	round_begin(q, ROUND_TOUCH);
 }
 
-/* One that leaves may be kept: it is read anew, too. */
+/* Drops a part of another node. If its domain is ours again by now, its parts
+ * are read anew. */
 void
 part_lose(struct part *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * extend: see extend.h. The stored form is one line a record, two decimal
- * numbers: an operator who looks into a spool can read it. */
+ * extend: see extend.h. The stored form is one line per record, two decimal
+ * numbers, which an operator can read in the spool. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -45,7 +45,8 @@ extend_add(struct extend *x, int64_t until_ms, int64_t add_ms)
 		return;
 	}
 	if (x->n == EXTEND_MAX) {
-		/* Time that the oldest one gave is now given up to the next. */
+		/* The next record covers its arrivals, too, and takes its time
+		 * over. */
 		x->rec[1].add_ms =
 		    sum_capped(x->rec[1].add_ms, x->rec[0].add_ms);
 		rec_remove(x, 0);
@@ -91,7 +92,7 @@ extend_format(const struct extend *x, struct buf *out)
 	return rc;
 }
 
-/* One number up to `stop`; *at moves behind it. */
+/* Parses a number up to `stop`; *at moves past it. */
 static int
 number_parse(const char *data, size_t len, size_t *at, char stop, int64_t *v)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * flush: everything of one domain, and nothing else, is due at once. It begins
- * with a canary and ends when all that was there at its start has been tried
- * once; what comes meanwhile is not counted. A flush that an operator orders
- * while the gate is closed opens it for the canary alone, and then for as long as the
- * primary can be reached. Called by the relay
- * operations, take.c and the gate; the owner hears of it from the task. */
+ * flush: makes all parts of one domain, and of no other, due at once. It begins
+ * with a canary and ends when all parts that were there at its start were tried
+ * once; later ones are not counted. A flush that an operator orders while the
+ * gate is closed opens it for the canary, and then for as long as the primary
+ * can be reached. Called by the relay operations, take.c and the gate; the
+ * owner is told by the task. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
@@ -20,7 +20,7 @@ flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 	const struct flush *f = had != NULL ? had : &none;
 	double rate = f->rate, since = (double)(now - f->rate_ms) / 1000.0;
 
-	/* Before the first step of the average: what there is. */
+	/* before the first step of the average: the mean so far */
 	if (f->running && rate <= 0 && since > 0)
 		rate = f->rate_n / since;
 	*v = (struct relay_flush){
@@ -43,8 +43,8 @@ flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 		v->eta_ms = (int64_t)((double)f->remaining / rate * 1000.0);
 }
 
-/* A part on its way already is not of the flush's number: the recovery is not
- * confirmed later because of a session that hangs since the outage. */
+/* Parts that are out already are not counted: a session that has hung since the
+ * outage must not delay the confirmation of the recovery. */
 static void
 flush_leave_out(struct dest *d)
 {
@@ -65,7 +65,7 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 {
 	struct dest_rare *r = dest_rare_make(d);
 
-	/* The end of the last one is told before this one begins. */
+	/* The end of the previous flush is reported before this one begins. */
 	dest_notify(d, now);
 	if (r->flush == NULL)
 		r->flush = mem_alloc(sizeof(*r->flush));
@@ -137,7 +137,7 @@ flush_end(struct dest *d, bool ok)
 	dest_touch(d);
 }
 
-/* A part had its turn, or will not have one any more. */
+/* A part was tried, or will not be tried any more. */
 void
 flush_tried(struct part *e, enum flush_result result, int64_t now)
 {
@@ -177,9 +177,9 @@ flush_settle(struct dest *d, bool ok)
 		flush_end(d, ok);
 }
 
-/* Nobody got through. The next part is the next canary; after a few of them
- * it is not the messages: the flush is over, and the domain rests before it
- * is tried again. On a closed gate one is all there is. */
+/* The canary failed; the next part becomes the canary. After a few of them the
+ * messages are not the cause: the flush ends, and the domain pauses. With the
+ * gate closed there is only one try. */
 void
 flush_canary_failed(struct dest *d, bool lost, int64_t now)
 {

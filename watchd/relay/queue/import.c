@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * import: copies of messages come in by the door of all new mail (intake.c): under
- * new ids, with a fresh lifetime. Loop thread. */
+ * import: copies of messages enter by the same way as all new mail (intake.c):
+ * with new ids and a fresh lifetime. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
-/* What the watchdog half has in hand is the intake itself. */
+/* The opaque relay_intake is the queue_intake itself. */
 static struct queue_intake *
 own(struct relay_intake *in)
 {
@@ -47,7 +47,7 @@ part_create(const struct relay_copy *copy, const char *domain)
 	struct envelope *e = envelope_create();
 
 	(void)strlcpy(e->domain, domain, sizeof(e->domain));
-	mem_free(&e->sender); /* it is made with an empty one */
+	mem_free(&e->sender); /* envelope_create() has set an empty one */
 	e->sender = mem_strdup(copy->sender);
 	e->envid = mem_strdup(copy->envid);
 	e->helo = mem_strdup(copy->helo);
@@ -58,7 +58,8 @@ part_create(const struct relay_copy *copy, const char *domain)
 	return e;
 }
 
-/* That of the domain, or a new one; NULL: there are too many. */
+/* The part of that domain, which is created if necessary; NULL: there are too
+ * many. */
 static struct envelope *
 part_of(const struct relay_copy *copy, const char *domain,
     struct envelope **parts, unsigned *n)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * intake: new mail on its way into the queue. An intake wraps the store
- * transaction that holds the body; queue_commit() hands that and the
- * envelopes to the store, which calls intake_stored() when its group is
- * durable or has failed, and only then are the parts indexed and is the asker
- * told. A message over max_messages is refused from the queue's task, so that
- * no callback comes from inside queue_commit(). Loop thread. */
+ * transaction with the body; queue_commit() hands it and the envelopes to the
+ * store. The store calls intake_stored() when its group is durable or has
+ * failed; only then the parts are indexed and the requester is called. A
+ * message over max_messages is refused from the queue's task, so that no
+ * callback comes from inside queue_commit(). Loop thread. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -87,7 +87,7 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 		}
 		envelope_destroy(&parts[i]);
 	}
-	/* also after queue_destroy(): askers count what they have out */
+	/* also after queue_destroy(): requesters count their commits */
 	in->cb(in->arg, token, rc, id);
 	intake_free(in);
 	q->completions--;
@@ -111,8 +111,8 @@ queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
 	in->cb = cb;
 	in->arg = arg;
 	in->token = token;
-	/* A report is what lets the message go that it is of: it is taken
-	 * beyond the limit. */
+	/* A report is accepted beyond the limit: the message that it is about
+	 * cannot be removed before. */
 	if (queue_full(q) && !is_report(parts, n)) {
 		store_tx_abort(&in->tx);
 		for (unsigned i = 0; i < n; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * knowledge: see knowledge.h. The table doubles until `max`; a bucket is found by
- * the low bits of the hash. */
+ * knowledge: see knowledge.h. The table doubles until `max`; the low bits of
+ * the hash select the bucket. */
 #include "relay/queue/knowledge.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define MAGIC	   UINT64_C(0x324e574f4e4b584d) /* "MXKNOWN2" */
 #define SLOTS_MIN  16u
-#define DOTS_KNOWN 20u /* messages that make a share */
+#define DOTS_KNOWN 20u /* messages needed for a percentage */
 #define DOTS_MAX   1000u
 
 void
@@ -37,7 +37,7 @@ seconds(int64_t ms)
 	return ms > 1000 ? (uint32_t)(ms / 1000) : 1;
 }
 
-/* Whatever its case. */
+/* Hashes a name without regard to case. */
 static uint64_t
 hash_name(const struct knowledge *k, enum known_kind kind, const char *name)
 {
@@ -49,7 +49,7 @@ hash_name(const struct knowledge *k, enum known_kind kind, const char *name)
 							     *name);
 		h = hash_bytes(h, &c, 1);
 	}
-	/* The mixer of splitmix64: buckets go by the low bits. */
+	/* The mixer of splitmix64, since buckets use the low bits. */
 	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
 	h ^= h >> 31;
@@ -90,7 +90,7 @@ heard(const struct known *e)
 	return e->taken > e->last ? e->taken : e->last;
 }
 
-/* A free slot of the bucket, or the one that was heard of longest ago. */
+/* A free slot of the bucket, or its least recently updated one. */
 static struct known *
 place(struct knowledge *k, uint64_t hash)
 {
@@ -133,7 +133,7 @@ grow(struct knowledge *k)
 	mem_free(&old);
 }
 
-/* While it may grow nothing goes. */
+/* Grows the table; entries are evicted only once it has its full size. */
 static void
 make_room(struct knowledge *k, uint64_t hash)
 {
@@ -209,8 +209,8 @@ was_refused(struct knowledge *k, enum known_kind kind, const char *name,
 {
 	struct known *e = find_or_add(k, kind, name);
 
-	/* Another matter begins anew: that we were blocked yesterday says nothing
-	 * of the mailbox. */
+	/* A refusal of another scope begins anew: that we were blocked
+	 * yesterday proves nothing about the mailbox. */
 	if (e->refused == 0 || (!e->believed && e->scope != scope))
 		e->refused = seconds(now);
 	e->last = seconds(now);
@@ -233,7 +233,8 @@ void
 knowledge_refused(struct knowledge *k, enum judge_scope scope,
     const char *sender, const char *rcpt, int64_t now)
 {
-	/* The null path is many senders'. */
+	/* The null reverse-path stands for many senders: the recipient is
+	 * counted instead. */
 	was_refused(k, KNOWN_SENDER, sender[0] != '\0' ? sender : rcpt, scope,
 	    now);
 	if (scope != JUDGE_SENDER)
@@ -273,8 +274,8 @@ knowledge_forgive(struct knowledge *k)
 	k->dirty = true;
 }
 
-/* One refusal that was not believed. Those since the last message that was taken
- * are counted by scope. */
+/* Counts one refusal that was not believed. Those since the last accepted
+ * message are counted by scope. */
 static void
 weigh_one(const struct knowledge *k, const struct known *e,
     struct judge_evidence *ev)
@@ -329,7 +330,7 @@ knowledge_since(const struct knowledge *k, int64_t now)
 	return (int64_t)since * 1000;
 }
 
-/* ---- the stored form, little endian */
+/* ---- stored form, little endian */
 
 static uint8_t *
 put_le(uint8_t *p, uint64_t v, unsigned n)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * learn: what was learned of the recipients of the domains (learned.h), in the
- * queue's hands: who may teach it, when that is doubted, and what is said of a name.
- * What is kept of it, and on the disk: learn_store.c. Loop thread. */
+ * learn: the use of learned recipients (learned.h) in the queue: which replies
+ * are learned from, when the primary is doubted, and the answer for a name.
+ * learn_store.c limits and stores them. Loop thread. */
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/queue/learn_int.h"
 
-#define EVIDENCE_MS 1000 /* it is weighed so often */
+#define EVIDENCE_MS 1000 /* a weighing is reused for so long */
 
-/* The mailbox as the domain's rules name it, without what its owner may write into
- * it himself, and its local part as it is kept. */
+/* The mailbox as the domain's rules name it, without the extension that its
+ * owner may use, and its local part as stored. */
 static bool
 name_of(const struct dest *d, const char *mailbox, char *as, char *local)
 {
@@ -24,7 +24,8 @@ name_of(const struct dest *d, const char *mailbox, char *as, char *local)
 	return learned_local(as, local);
 }
 
-/* Its policy is another one, or it left the configuration. */
+/* Adapts to a changed policy, or to the domain's removal from the
+ * configuration. */
 void
 learn_policy(struct dest *d)
 {
@@ -43,7 +44,7 @@ learn_policy(struct dest *d)
 
 /* ---- learning */
 
-/* Weighing takes some time, and RCPTs ask. */
+/* Weighing takes some time, and each RCPT may need it: the result is reused. */
 static bool
 has_evidence(struct dest *d, int64_t now)
 {
@@ -70,7 +71,7 @@ queue_learn_doubts(struct queue *q, const char *domain, const char *label)
 	    breaker_primary_refused(d, label) > 0;
 }
 
-/* The evidence has changed. */
+/* Requires a new weighing, since the evidence has changed. */
 void
 learn_weigh(struct dest *d)
 {
@@ -78,7 +79,7 @@ learn_weigh(struct dest *d)
 		d->learn->weighed_ms = 0;
 }
 
-/* The breaker closes: what was refused since then (0: ever) teaches nothing. */
+/* The breaker closes: refusals since then (0: all) are void. */
 void
 learn_cut(struct dest *d, int64_t since_ms, int64_t now)
 {
@@ -105,7 +106,8 @@ test_ended(struct dest *d, bool catch_all, int64_t now)
 	stats_touch(d->queue->stats, d->name);
 }
 
-/* A refusal teaches of exactly that name, and only while nothing is doubted. */
+/* A refusal is learned for exactly that name only, and only without evidence
+ * against the primary. */
 static bool
 may_refuse(struct dest *d, const char *mailbox, const char *as, int64_t now)
 {
@@ -143,7 +145,7 @@ queue_learn(struct queue *q, const char *domain, const char *mailbox,
 	note(d, local, what, now);
 }
 
-/* ---- asking */
+/* ---- look-up */
 
 static void
 view_of(struct dest *d, const struct learned_name *e, bool doubted, int64_t now,

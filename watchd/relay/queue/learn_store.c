@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * learn_store: what is kept of learned recipients, in memory and on the disk. Each
- * name is a record of its own, "learned/DOMAIN/LOCAL", written when there is news of
- * it; the domain's is "learned/DOMAIN/". They are read back in slices behind the
+ * learn_store: the storage of learned recipients, in memory and on disk. Each
+ * name has a record of its own, "learned/DOMAIN/LOCAL", written when it
+ * changes; the domain has "learned/DOMAIN/". They are read in slices after the
  * start.
  *
- * What is long is done by a timer, LEARN_STEP names a turn: the reading, and behind
- * it names that a cut undoes and those of a domain that does not learn any more. A
- * cut lies on disk before the first of its names goes: after a kill the reading goes
- * on with it. Loop thread. */
+ * Long operations are done by a timer, LEARN_STEP names in a turn: first the
+ * reading, then the removal of refusals that a cut voids, and of the names of a
+ * domain that no longer learns. A cut is on disk before the first of its names
+ * is changed: after a kill it is resumed when the domain's record is read. Loop
+ * thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +17,11 @@
 #include "relay/queue/learn_int.h"
 
 #define LEARNED_PREFIX "learned/"
-#define LEARN_STEP     200 /* names a turn */
+#define LEARN_STEP     200 /* names in a turn */
 
-/* ---- the disk */
+/* ---- disk */
 
-/* False: the key would be too long, and such names are not learned. */
+/* False: the key would be too long; such names are not learned. */
 static bool
 key_of(const struct dest *d, const char *local, char key[STORE_KEY_MAX + 1])
 {
@@ -58,7 +59,7 @@ learn_put_head(struct dest *d)
 	put(d, "", record, sizeof(record));
 }
 
-/* ---- its names */
+/* ---- names */
 
 void
 learn_changed(struct dest *d, struct learned_name *e)
@@ -68,7 +69,7 @@ learn_changed(struct dest *d, struct learned_name *e)
 	stats_touch(d->queue->stats, d->name);
 }
 
-/* In memory only. */
+/* Drops the name from memory only. */
 static void
 forget(struct dest *d, struct learned_name **e)
 {
@@ -87,11 +88,11 @@ erase(struct dest *d, struct learned_name *e)
 static struct dest *
 dest_of(const struct learned_name *e)
 {
-	/* The table is the first of its struct. */
+	/* The table is the first member of its struct. */
 	return ((struct learn *)(void *)e->of)->dest;
 }
 
-/* The one that is missed least goes; false: it is missed more than a bad one. */
+/* Evicts that name; false: it is worth more than a bad name. */
 static bool
 give_way(struct learned_name *least, bool bad)
 {
@@ -133,7 +134,7 @@ learn_add(struct dest *d, const char *local, bool bad)
 							    NULL;
 }
 
-/* ---- what is long, in turns */
+/* ---- long operations, in turns */
 
 void
 learn_work(struct dest *d)
@@ -177,7 +178,7 @@ trim(struct dest *d, struct learned_name *e)
 	}
 }
 
-/* Some names more, without what was cut of them; true: that was the last. */
+/* Trims some more names of void refusals; true: all are done. */
 static bool
 sweep(struct dest *d, unsigned *budget)
 {
@@ -200,7 +201,7 @@ sweep(struct dest *d, unsigned *budget)
 	return true;
 }
 
-/* All names of a domain that does not learn any more; true: that was all. */
+/* Removes names of a domain that no longer learns; true: all are gone. */
 static bool
 leave(struct dest *d, unsigned *budget)
 {
@@ -250,7 +251,7 @@ read_name(struct dest *d, const char *local, const void *data, size_t len)
 	struct learned_name *e = learned_find(&d->learn->table, local);
 	bool known = e != NULL;
 
-	if (known) /* since the start: newer */
+	if (known) /* changed since the start: newer */
 		return;
 	e = add(d, local);
 	if (learned_load(e, data, len) != 0 || learned_trim(e) < 0) {
@@ -266,7 +267,7 @@ read_name(struct dest *d, const char *local, const void *data, size_t len)
 		    false);
 }
 
-/* "learned/DOMAIN/LOCAL"; a domain has no slash. */
+/* The key is "learned/DOMAIN/LOCAL"; a domain has no slash. */
 static void
 read_one(void *arg, const char *key, const void *data, size_t len)
 {
@@ -283,7 +284,7 @@ read_one(void *arg, const char *key, const void *data, size_t len)
 		domain[slash - name] = '\0';
 		d = dest_find(r->q, domain);
 	}
-	/* Others may think of it otherwise, where there are any. */
+	/* In a cluster another node may still use the record. */
 	if ((d == NULL || !learn_is_on(d)) && r->q->conf.shared)
 		return;
 	if (d == NULL || !learn_is_on(d))
@@ -293,7 +294,7 @@ read_one(void *arg, const char *key, const void *data, size_t len)
 	else if (d->learn->table.tested == 0 && d->learn->table.cut_to == 0 &&
 	    learned_head_load(&d->learn->table, data, len) == 0 &&
 	    d->learn->table.cut_to != 0)
-		learn_sweep(d); /* once more, to its end */
+		learn_sweep(d); /* resumes the cut */
 }
 
 static void
@@ -340,7 +341,7 @@ on_timer(void *arg)
 		loop_timer_set(q->learn.timer, 0);
 }
 
-/* ---- life */
+/* ---- create and destroy */
 
 void
 learn_init(struct queue *q)
@@ -358,8 +359,8 @@ learn_end(struct queue *q)
 	mem_free(&q->learn.read);
 }
 
-/* In slices; but from an engine that is shared, where a slice is a question to
- * another machine, at once: it is the start. */
+/* Begins the reading in slices. A shared engine is read at once, since each
+ * slice would be a request over the network, and this is the start. */
 void
 learn_load(struct queue *q)
 {
@@ -369,7 +370,8 @@ learn_load(struct queue *q)
 	loop_timer_set(q->learn.timer, 0);
 }
 
-/* Makes room in memory: what is stored is for who wrote it to keep. */
+/* Makes room in memory only: the stored record belongs to the node that wrote
+ * it. */
 static void
 told_room(struct dest *d)
 {
@@ -414,7 +416,7 @@ learn_told(struct dest *d, const char *local, const void *data, size_t len)
 	stats_touch(d->queue->stats, d->name);
 }
 
-/* From memory. */
+/* Frees the memory. */
 void
 learn_fini(struct dest *d)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * learned: see learned.h. The order in which names go is the key of a heap: the
- * time at which a name was heard of, and far behind all times for a good one. */
+ * learned: see learned.h. The order of eviction is the key of a heap: the time
+ * at which a name was last noted, plus an offset beyond all times for a good
+ * one. */
 #include "relay/queue/learned.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "relay/le.h"
 
 #define VERSION	    1
-#define GOOD_BEHIND (INT64_C(1) << 33) /* more than any time */
+#define GOOD_BEHIND (INT64_C(1) << 33) /* beyond any time */
 
 int
 learned_name_cmp(const struct learned_name *a, const struct learned_name *b)
@@ -72,7 +73,7 @@ learned_local(const char *mailbox, char *local)
 	return true;
 }
 
-/* By hand: RB_FIND would need a whole struct with the name in it. */
+/* Without RB_FIND, which would need a whole struct for the name. */
 struct learned_name *
 learned_find(const struct learned *l, const char *local)
 {
@@ -113,7 +114,8 @@ turn_of(const struct learned_name *e)
 	return learned_is_bad(e) ? e->refused : good + GOOD_BEHIND;
 }
 
-/* Around every change of a name: the count, and whose turn it is to go. */
+/* leave() and enter() enclose each change of a name: they keep the count of bad
+ * names and the order of eviction. */
 static void
 leave(struct learned_name *e)
 {
@@ -163,7 +165,8 @@ learned_least(const struct learned *l)
 	return n != NULL ? HEAP_ENTRY(n, struct learned_name, turn) : NULL;
 }
 
-/* What was heard at `was` is news again: so long ago, or the clock was set back. */
+/* Whether what was noted at `was` is worth noting again: it is old enough, or
+ * the clock was set back. */
 static bool
 is_news(uint32_t was, uint32_t now, uint32_t apart)
 {
@@ -180,8 +183,8 @@ note_good(struct learned_name *e, uint32_t *at, uint32_t now)
 	return true;
 }
 
-/* A row of refusals ends where nobody was told for as long as one is believed, or
- * where the clock was set back. */
+/* A series of refusals ends after a gap as long as a refusal is believed, or
+ * when the clock was set back. */
 static bool
 note_refused(struct learned_name *e, uint32_t now)
 {
@@ -270,7 +273,8 @@ learned_judge(const struct learned *l, const struct learned_name *e,
 	return e->refused == 0 || is_cut(e) ? LEARNED_UNKNOWN : LEARNED_DOUBTED;
 }
 
-/* Longer ago than that, or never; in the future, for the clock was set back. */
+/* Longer ago than that, or never, or in the future since the clock was set
+ * back. */
 static bool
 is_old(int64_t ms, int64_t now_ms, uint32_t seconds)
 {
@@ -291,7 +295,7 @@ learned_is_due(const struct learned *l, const struct learned_view *v,
 	    is_old(v->passed_ms, now_ms, LEARNED_AGAIN);
 }
 
-/* ---- the stored forms: a version, then times, little endian */
+/* ---- stored forms: a version, then times, little endian */
 
 void
 learned_save(const struct learned_name *e, uint8_t dst[LEARNED_RECORD])

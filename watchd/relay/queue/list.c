@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * list: shows what is queued. Ids come from the index, the rest from the
- * store's reader, a page at a time; a page costs what it holds, however long
- * the queue is, and so does one that passes over what is not wanted. Also the requests to that reader in general: they are
- * cancelled with the queue, and then nobody is called. Loop thread. */
+ * list: lists what is queued. Ids come from the index, the rest from the
+ * store's reader, a page at a time; the cost of a page is bounded by its size
+ * and by the parts looked at, however long the queue is. Requests to the reader
+ * in general are here, too: they are cancelled with the queue, without a
+ * callback. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ request_fetched(void *arg, struct envelope **envs, unsigned n)
 	request_destroy(r);
 }
 
-/* Without ids the task answers: never from inside the asker's call. */
+/* Without ids the task answers, so that no callback comes from inside the
+ * call. */
 void
 request_send(struct queue_request *r)
 {
@@ -111,7 +113,7 @@ view_last(const struct rcpt_view *v, unsigned n)
 	return NULL;
 }
 
-/* 0: not as things are. */
+/* 0: it does not expire in its present state. */
 static int64_t
 view_expiry(const struct part *e)
 {
@@ -149,7 +151,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 	};
 }
 
-/* What is known of one whose record cannot be read. */
+/* The known fields of a part whose record cannot be read. */
 static void
 view_damaged(struct msg_view *v, const struct part *e)
 {
@@ -166,7 +168,7 @@ view_damaged(struct msg_view *v, const struct part *e)
 		.host = "" };
 }
 
-/* A part removed since the page was put together is left out. */
+/* A part that was removed since the page was begun is left out. */
 static void
 request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 {
@@ -202,7 +204,7 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 	free(views);
 }
 
-/* The next part behind that id, of the domain (NULL: of all). */
+/* The next part after that id, of the domain (NULL: of all). */
 static const struct part *
 list_next(const struct queue *q, const struct dest *d, uint64_t after)
 {
@@ -212,8 +214,8 @@ list_next(const struct queue *q, const struct dest *d, uint64_t after)
 			   parts_after(q, after);
 }
 
-/* Fills in up to `max` ids behind *after; *after is what was looked at last, or 0
- * when nothing is left. What is gone already is still found by its id. */
+/* Fills in up to `max` ids after *after; sets *after to the last part looked
+ * at, or to 0 at the end. A part that is GONE is still found by its id. */
 static unsigned
 list_ids(const struct queue *q, const struct dest *d,
     const struct selector *wanted, uint64_t *after, uint64_t *ids, unsigned max)

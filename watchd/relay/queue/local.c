@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * local: mail that landed in the spool of this node while the engine of a shared
- * store was away. It is nobody else's, so it goes on whoever has its domain and
- * whether what is shared may go or not; when the engine is back it is moved there,
- * some at a time, and is then like any other. What somebody is busy with is moved
- * when it is back. Loop thread. */
+ * local: mail that was stored in the spool of this node while the engine of a
+ * shared store was away. No other node has it, so it is delivered here whoever
+ * owns its domain and whether or not shared parts may be handed out. When the
+ * engine is back it is moved there, some parts at a time, and is then like any
+ * other. A busy part is moved when it is back. Loop thread. */
 #include "relay/queue/queue_int.h"
 
 static const struct btree_order *
@@ -44,7 +44,7 @@ local_fini(struct dest *d)
 		btree_fini(&d->share->local, by_id(d->queue));
 }
 
-/* Ids begin with the time. */
+/* Ids begin with the time: the first one is the oldest. */
 void
 local_summary(const struct dest *d, struct relay_domain *out)
 {
@@ -73,7 +73,7 @@ queue_holds(struct queue *q, bool yes)
 	round_begin(q, ROUND_TOUCH);
 }
 
-/* ---- to where all have it */
+/* ---- moving to the engine */
 
 static void
 moved(void *arg, uint64_t id, int rc)
@@ -120,7 +120,7 @@ local_back(struct part *e)
 		move(e);
 		return true;
 	}
-	/* In its turn, and that of all behind it. */
+	/* Left to the walk, which is set back if it is past this part. */
 	if (!q->local.walking || q->local.after >= e->id)
 		q->local.after = e->id - 1;
 	q->local.walking = true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * operator: what the watchdog half and an operator may do to the queue: the
- * operations of relay/relay.h but for the listings (list.c). Holds and
+ * operator: the operations on the queue for the watchdog half and for
+ * operators, as in relay/relay.h, except the listings (list.c). Holds and
  * extensions of a domain are small state in the store; a message's hold is a
- * flag in its record. What a job or a write has in hand just now gets its
- * order when it is back. Loop thread. */
+ * flag in its record. An order for a part that is busy with a job or a write
+ * takes effect when it is back. Loop thread. */
 #include <string.h>
 
 #include "base/log.h"
@@ -20,7 +20,7 @@ operator_extend_save(struct dest *d)
 
 	int rc = extend_format(&dest_rare(d)->extend, &text);
 
-	MX_ASSERT(rc == 0); /* EXTEND_TEXT_MAX holds every record */
+	MX_ASSERT(rc == 0); /* it holds EXTEND_MAX records */
 	record_order(d, EXTEND_PREFIX, buf_str(&text), text.len);
 	buf_fini(&text);
 }
@@ -192,12 +192,13 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 		return 0;
 	d->on_hold = hold;
 	record_order(d, HOLD_PREFIX, "1", hold ? 1 : 0);
-	/* Cut off, but not by the primary, once that took something. */
+	/* Counts as a success if the primary has accepted a part: it is not the
+	 * primary that ends the flush. */
 	if (hold)
 		flush_end(d, !d->canary);
 	log_notice("queue", "domain=%s event=%s", d->name,
 	    hold ? "hold" : "release");
-	/* Domains on hold do not expire: both ways the deadlines move. */
+	/* A domain on hold does not expire: its deadlines change both ways. */
 	dest_walk(d, WALK_DEADLINE);
 	return 0;
 }
@@ -218,13 +219,13 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
 	operator_extend_save(d);
 	log_notice("queue", "domain=%s event=extend seconds=%jd messages=%ju",
 	    d->name, (intmax_t)(add_ms / 1000), (uintmax_t)d->n);
-	/* Deadlines that are now too early are put right when they come. */
+	/* Deadlines that are too early now are corrected when they come. */
 	dest_touch(d);
 	return 0;
 }
 
-/* Calls fn for the part, or for all parts of its message; 0 when there was
- * any. What is out comes back, or does not. */
+/* Calls fn for the part, or for all parts of its message; 0 if there was any. A
+ * part that is out may come back, or be delivered. */
 static int
 each_part(struct queue *q, uint64_t id, bool all_parts,
     void (*fn)(struct part *, int64_t now), struct relay_ordered *out)
@@ -256,7 +257,8 @@ each_part(struct queue *q, uint64_t id, bool all_parts,
 	return o.done + o.in_hand > 0 ? 0 : -MX_ENOENT;
 }
 
-/* Puts it where its flags say, unless somebody has it and will do that. */
+/* Moves the part to the state that its flags require; a busy part follows when
+ * it is back. */
 static void
 part_order(struct part *e, int64_t now)
 {
@@ -274,8 +276,8 @@ part_hold(struct part *e, int64_t now)
 	if (e->held)
 		return;
 	e->held = true;
-	/* A part that was held at the start of a flush is not of its number:
-	 * so one that is held now leaves it. */
+	/* A flush does not count parts that were held at its start: one that is
+	 * held now is subtracted. */
 	flush_tried(e, FLUSH_DEFERRED, now);
 	part_order(e, now);
 }
@@ -300,7 +302,7 @@ part_bounce(struct part *e, int64_t now)
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
 	else if (e->state == PART_HELD && dest_flushing(e->dest))
-		e->flush = e->dest->flush_gen; /* not of its number */
+		e->flush = e->dest->flush_gen; /* not counted by the flush */
 	part_order(e, now);
 }
 

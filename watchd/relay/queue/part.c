@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * part: one stored part in memory. Its state says who may
- * touch its record: a part whose record is being written is in no tree from
- * which it could be taken, so that a deliverer never loads what is about to
- * change under it. part_set() is the only place that moves a part between
- * the trees and heaps; it keeps the sums right as well. Loop thread; nothing
- * here fails. */
+ * part: one stored part in memory. Its state decides who may access its record:
+ * a part whose record is being written is in no order from which it could be
+ * taken, so that a deliverer never loads a record that is about to change.
+ * part_set() is the only function that moves a part between the orders; it
+ * keeps the totals right as well. Loop thread; nothing here fails. */
 #include "relay/queue/queue_int.h"
 
 /* ENVELOPE_RCPT_MAX fits 16 bits. */
@@ -32,7 +31,8 @@ tally_count(const struct envelope *env, struct tally *t)
 	}
 }
 
-/* Pending after a 5xx: not believed (552 is too many recipients). */
+/* A recipient that is pending after a 5xx reply: the refusal was not believed.
+ * 552 means too many recipients. */
 bool
 part_suspected(const struct envelope *env)
 {
@@ -49,7 +49,7 @@ part_size(const struct part *e)
 	return (uint64_t)e->size_high << 32 | e->size_low;
 }
 
-/* Into the tree for those that expire, or the other. */
+/* Enters the part into the order of those that can expire, or of the others. */
 static void
 part_shelve(struct part *e)
 {
@@ -72,8 +72,8 @@ age_step(const struct part *e)
 					       e->arrival_ms / AGES_STEP_MS;
 }
 
-/* One that came from the future, or when the clock was wrong, is counted under
- * another step than its own. */
+/* An arrival in the future, or one that was added while the clock was wrong, is
+ * counted under another step than its own. */
 void
 part_count_age(struct part *e, int64_t now)
 {
@@ -87,7 +87,7 @@ part_count_age(struct part *e, int64_t now)
 		parts_rare(q, e)->age_step = 0;
 }
 
-/* By the clock as it is now. */
+/* Sets the time, by the present clock. */
 static void
 part_due_set(struct part *e, int64_t ms)
 {
@@ -128,7 +128,7 @@ part_fill(struct part *e, const struct envelope_brief *b)
 	e->pending = (uint16_t)b->nrcpts;
 }
 
-/* Something became of it already. */
+/* Some recipients may have an outcome already. */
 static void
 part_fill_rcpts(struct part *e, const struct envelope *env)
 {
@@ -142,7 +142,8 @@ part_fill_rcpts(struct part *e, const struct envelope *env)
 	}
 }
 
-/* What is shared, and out or being written: it does not leave so. */
+/* Counts shared parts that are out or being written: their domain cannot
+ * leave. */
 static void
 part_busies(const struct part *e, int n)
 {
@@ -176,7 +177,8 @@ part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 	dest_count(d, true, part_size(e));
 	d->recipients += e->pending;
 	q->messages++;
-	/* one that may be shared already is nobody's before that is known */
+	/* A part that the engine may have already is not delivered before that
+	 * is known. */
 	e->move = e->local && !store_holds(q->store, b->id);
 	part_back(e, now);
 	return e;
@@ -204,7 +206,7 @@ part_leave(struct part *e)
 	case PART_OWED:
 		d->rare->nowed--;
 		d->rare->idle_bytes -= part_size(e);
-		/* The flush under way did not count it (flush_start). */
+		/* The flush in progress did not count it (flush_start). */
 		if (dest_flushing(d))
 			e->flush = d->flush_gen;
 		break;
@@ -258,7 +260,7 @@ part_set(struct part *e, enum part_state to)
 	dest_touch(d);
 }
 
-/* The time that it waits for, or is told of at. */
+/* Sets the time that it waits for, or at which a notification is due. */
 void
 part_due(struct part *e, int64_t ms)
 {
@@ -271,7 +273,7 @@ part_due(struct part *e, int64_t ms)
 		order_insert(e, ORDER_WAIT);
 }
 
-/* Was it there when the flush under way began, and has not had its turn? */
+/* Whether the flush in progress counts it, and it has not been tried yet. */
 static bool
 part_flushing(const struct part *e)
 {
@@ -279,7 +281,7 @@ part_flushing(const struct part *e)
 	    e->state != PART_HELD && e->state != PART_OWED;
 }
 
-/* It leaves the number of the flush without an attempt. */
+/* Subtracts it from the flush without an attempt. */
 static void
 part_unflush(struct part *e, enum flush_result result)
 {
@@ -289,8 +291,8 @@ part_unflush(struct part *e, enum flush_result result)
 	flush_settle(e->dest, true);
 }
 
-/* Where a part goes that nobody is busy with any more. A flush that began
- * while somebody was busy with it has passed it by: it is due now. */
+/* Moves a part that is no longer busy to its state. If a flush began meanwhile,
+ * the part was passed over: it is due now. */
 void
 part_back(struct part *e, int64_t now)
 {
@@ -316,7 +318,7 @@ part_back(struct part *e, int64_t now)
 		part_set(e, PART_WAIT);
 }
 
-/* From now on it is only a number that the store still has to forget. */
+/* From now on only its id is kept, until the store has removed it. */
 void
 part_forget(struct part *e)
 {
@@ -336,7 +338,8 @@ part_forget(struct part *e)
 	e->dest = NULL;
 }
 
-/* Nobody is busy with it, but perhaps a write that waits for its next try. */
+/* Drops an idle part from the index; a write that waits for a repetition is
+ * dropped with it. */
 void
 part_drop(struct part *e)
 {
@@ -347,7 +350,7 @@ part_drop(struct part *e)
 	parts_give(q, e);
 }
 
-/* No order that it is in now goes by that. */
+/* None of its present orders depends on `local`. */
 void
 part_share(struct part *e)
 {
@@ -367,10 +370,9 @@ part_expiry(const struct part *e)
 	    extend_of(&dest_rare(d)->extend, e->arrival_ms);
 }
 
-/* When somebody has to be told something. What is held neither expires nor
- * warns: a hold is the operator's word that it is to be kept, until he says
- * otherwise. A domain on hold does not expire either, but its senders hear of
- * the delay. */
+/* The time at which a notification is due. A held part neither expires nor
+ * warns: the operator wants it kept. A domain on hold does not expire either,
+ * but its senders are warned of the delay. */
 int64_t
 part_deadline(const struct part *e)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * parts: the table of all parts and the orders that they lie in. A part is 64
- * bytes of a slab, and each order that it is in (base/btree) takes some five more:
- * by id, of all and of its destination; by arrival; ready or waiting; and by
- * deadline. So a million take 90 MB, and nothing that grows is ever copied, for
- * the loop would stand still meanwhile. What few parts have lies beside it.
+ * parts: the table of all parts and their orders. A part is 64 bytes of a slab,
+ * and each of its orders (base/btree) takes some five more: by id, of all parts
+ * and of its destination; by arrival; ready or waiting; and by deadline. So a
+ * million parts take 90 MB. Nothing that grows is ever copied, for that would
+ * block the loop. Rare data are kept separately.
  *
- * A destination of few parts has the order by id only: what comes first in another
- * one is found by a look at each of them. Five trees of three parts would take more
- * than the parts do. Loop thread; nothing here fails. */
+ * A destination with few parts has the order by id only: the first part in
+ * another order is found by a look at each of them. Five trees of three parts
+ * would take more memory than the parts do. Loop thread; nothing here fails. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -21,7 +21,7 @@ parts_at(const struct queue *q, uint32_t handle)
 	if (handle == 0)
 		return NULL;
 	e = slab_at(&q->parts.slab, handle);
-	MX_ASSERT(e->handle == handle); /* not one that was given back */
+	MX_ASSERT(e->handle == handle); /* it was not given back */
 	return e;
 }
 
@@ -33,7 +33,7 @@ key_id(const void *q, uint32_t handle)
 	return (struct btree_key){ 0, parts_at(q, handle)->id };
 }
 
-/* Times that sums and classes can be made of. */
+/* Limits of times, such that sums and the classes below do not overflow. */
 #define KEY_TIME (INT64_C(1) << 61)
 
 static int64_t
@@ -52,8 +52,9 @@ key_age(const void *q, uint32_t handle)
 	return (struct btree_key){ e->arrival_ms, e->id };
 }
 
-/* A part that made the breaker trip must not be the canary for ever. What is
- * local may go when nothing else may, so it lies apart. */
+/* Suspects are last: a part that closed the breaker must not be the canary
+ * again and again. Local parts are a class of their own, since they may go when
+ * no other may. */
 struct btree_key
 part_key_ready(bool suspect, bool local, int64_t arrival_ms, uint64_t id)
 {
@@ -100,7 +101,7 @@ key_deadline(const void *q, uint32_t handle)
 }
 
 struct dest_orders {
-	struct btree tree[ORDER_MAX]; /* but ORDER_ID: dest.by_id */
+	struct btree tree[ORDER_MAX]; /* without ORDER_ID: dest.by_id */
 };
 
 static struct part_rare *
@@ -127,7 +128,7 @@ part_key(const struct part *e, enum part_order order)
 	return order_of(e->dest, order)->key(e->dest->queue, e->handle);
 }
 
-/* NULL: it is not kept, for the destination has few parts. */
+/* NULL: the order is not kept, since the destination has few parts. */
 static struct btree *
 order_tree(const struct dest *d, enum part_order order)
 {
@@ -167,7 +168,7 @@ orders_put(uint32_t handle, void *arg)
 			    handle);
 }
 
-/* They are no longer few. */
+/* Makes the orders, since the parts are no longer few. */
 static void
 orders_make(struct dest *d)
 {
@@ -220,7 +221,7 @@ order_remove(struct part *e, enum part_order order)
 		orders_drop(d);
 }
 
-/* ---- one of few */
+/* ---- look-ups among few parts */
 
 struct few_look {
 	const struct dest *dest;
@@ -228,7 +229,7 @@ struct few_look {
 	const struct btree_key *from, *below; /* NULL: no bound */
 	bool greatest;
 	struct part *found;
-	struct btree_key key; /* of it */
+	struct btree_key key; /* key of `found` */
 };
 
 static void
@@ -250,7 +251,7 @@ few_one(uint32_t handle, void *arg)
 	f->key = key;
 }
 
-/* The least that is not before `from`, or the greatest below `below`. */
+/* The least part not before `from`, or the greatest one below `below`. */
 static struct part *
 few_find(const struct dest *d, enum part_order order,
     const struct btree_key *from, const struct btree_key *below, bool greatest)
@@ -261,7 +262,7 @@ few_find(const struct dest *d, enum part_order order,
 	return f.found;
 }
 
-/* ---- what comes first, or next */
+/* ---- first and next part */
 
 struct part *
 order_min(const struct dest *d, enum part_order order)
@@ -299,7 +300,7 @@ order_after(const struct dest *d, enum part_order order, struct btree_key key)
 	if (t != NULL)
 		return parts_at(d->queue,
 		    btree_after(t, order_of(d, order), key));
-	key.id++; /* no id is the last */
+	key.id++; /* ids are less than UINT64_MAX */
 	return few_find(d, order, &key, NULL, false);
 }
 
@@ -362,7 +363,7 @@ order_each(const struct dest *d, enum part_order order,
 	btree_each(t != NULL ? t : &d->by_id, visit_one, &v);
 }
 
-/* ---- the table */
+/* ---- table */
 
 static struct btree_key (*const keys[ORDER_MAX])(const void *, uint32_t) = {
 	[ORDER_ID] = key_id,

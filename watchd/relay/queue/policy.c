@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * policy: domains with equal policies share one copy. Nearly all have the defaults
- * of the configuration, and a policy is as large as a queued message. Loop thread. */
+ * policy: domains with equal policies share one copy. Most have the defaults of
+ * the configuration, and a policy is as large as a queued message's entry. Loop
+ * thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,13 @@
 #include "relay/queue/queue_int.h"
 
 struct shared_policy {
-	struct queue_policy policy; /* first: what others have of it */
+	struct queue_policy policy; /* first: others have a pointer to it */
 	RB_ENTRY(shared_policy) link;
 	unsigned refs;
 };
 
-/* Any order will do; a policy that differs in its padding only is kept twice. */
+/* Any order will do; policies that differ only in their padding are kept
+ * twice. */
 static int
 policy_cmp(const struct shared_policy *a, const struct shared_policy *b)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * queue: life of the scheduler, what it is told of the domains, and the
- * loading of what is stored (new mail: intake.c). daemon.c owns the one queue
- * and wires it. Loop thread; what may fail is the store, and then the asker is
- * told. */
+ * queue: create and destroy, the domains' policies and gates, and the loading
+ * of stored parts (new mail: intake.c). Loop thread; only the store can fail,
+ * and then the requester is told. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
-/* For domains nobody configured, until daemon.c says better. */
+/* For domains that nobody configured, until the configuration sets it. */
 static const struct queue_policy policy_builtin = {
 	.lifetime_ms = INT64_C(5) * 86400 * 1000,
 	.out_max = 2,
@@ -20,7 +19,7 @@ static const struct queue_policy policy_builtin = {
 	.vault_keep_ms = INT64_C(7) * 86400 * 1000,
 };
 
-/* max_messages is reached, or is no longer. */
+/* Logs when max_messages is reached, and when it no longer is. */
 static void
 tell_full(struct queue *q)
 {
@@ -39,7 +38,7 @@ tell_full(struct queue *q)
 		    (uintmax_t)q->messages);
 }
 
-/* After the callbacks of a turn: see destination.c. */
+/* The task, after the callbacks of a turn: see destination.c. */
 static void
 queue_settle(void *arg)
 {
@@ -71,7 +70,7 @@ queue_settle(void *arg)
 		dest_settle(d, now);
 	}
 	more = attach_step(q) || more;
-	/* The rest after what else the loop has to do: a task that schedules
+	/* The rest follows after the loop's other work: a task that schedules
 	 * itself would run in the same turn. */
 	if (more || !STAILQ_EMPTY(&q->touched))
 		loop_timer_set(q->timer, 0);
@@ -150,7 +149,7 @@ queue_destroy(struct queue **qp)
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	heap_fini(&q->others);
-	/* After the heaps that they are in. */
+	/* After the heaps in which its entries are. */
 	parts_fini(q);
 	loop_task_destroy(&q->task);
 	loop_timer_destroy(&q->timer);
@@ -173,7 +172,7 @@ load_done(void *arg, int rc, uint64_t damaged)
 	struct queue *q = arg;
 
 	q->completions--;
-	if (q->dead) { /* the store is closed behind us */
+	if (q->dead) { /* the store was closed after the queue */
 		queue_release(q);
 		return;
 	}
@@ -187,8 +186,9 @@ load_done(void *arg, int rc, uint64_t damaged)
 		log_notice("queue", "event=loaded messages=%ju damaged=%ju",
 		    (uintmax_t)q->messages, (uintmax_t)damaged);
 	round_begin(q, ROUND_TOUCH);
-	/* what landed before this start, or was here before there was a cluster:
-	 * nothing else says that the engine is there when it has been all along */
+	/* Mail that was stored locally before this start, or before there was a
+	 * cluster: no event reports an engine that has been reachable all
+	 * along. */
 	if (q->holds)
 		queue_move_local(q);
 }
@@ -232,7 +232,7 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 			return;
 		dest_configure(d, false);
 		breaker_fini(d, true);
-		/* A hold of nothing would outlive it. */
+		/* The hold would outlive an empty domain. */
 		if (d->n == 0 && dest_is_ours(d))
 			(void)q->relay.hold_domain(q, domain, false);
 		queue_gate(q, domain, GATE_OPEN);
@@ -280,7 +280,7 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 		dest_close(d);
 		return;
 	}
-	/* A forced flush that got this far goes on as it is. */
+	/* A forced flush that has passed its canary goes on. */
 	if (!d->forced)
 		dest_canary(d);
 	d->gate = GATE_OPEN;

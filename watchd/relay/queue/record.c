@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * record: writes down what became of a part. What the store refuses is offered
- * again later, with growing pauses, and meanwhile the part is nobody's: it is
- * not delivered a second time only because its record could not be changed
- * (part.h: SAVING, GONE). When the store says that it can write none, or too
- * many are stuck, the queue stops handing out mail at all (destination.c).
+ * record: writes the outcome of a part. A record that the store refuses is
+ * offered again later, with growing pauses; meanwhile the part cannot be taken
+ * (SAVING, GONE), so that it is not delivered twice only because its record
+ * could not be changed. When the store says that it cannot write at all, or too
+ * many records are stuck, the queue hands out no mail (destination.c).
  * Completions come on the loop thread, perhaps after queue_destroy(): then they
- * only count themselves. */
+ * are only counted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +38,7 @@ record_works(const struct queue *q)
 	return !q->unwritable && q->trouble < TROUBLE_MAX;
 }
 
-/* After a change: when it made a difference, every destination has to look
- * again. */
+/* If the change made a difference, every destination is handled again. */
 static void
 record_look(struct queue *q, bool before)
 {
@@ -56,7 +55,7 @@ record_look(struct queue *q, bool before)
 		dest_touch(d);
 }
 
-/* So many records wait for a second chance. */
+/* Changes the number of records that are to be written again. */
 static void
 trouble_add(struct queue *q, int n)
 {
@@ -66,7 +65,7 @@ trouble_add(struct queue *q, int n)
 	record_look(q, before);
 }
 
-/* What waits for its second chance has it at once. */
+/* Records that wait are offered again at once. */
 void
 queue_writable(struct queue *q, bool yes)
 {
@@ -78,7 +77,7 @@ queue_writable(struct queue *q, bool yes)
 		record_again(q, INT64_MAX);
 }
 
-/* What was refused is, or is not any more, to be offered again. */
+/* A refused record is to be offered again (n = 1), or no longer (-1). */
 static void
 record_troubled(struct queue *q, const struct part *e, int n)
 {
@@ -99,7 +98,7 @@ record_drop(struct queue *q, const struct part *e)
 		record_troubled(q, e, -1);
 }
 
-/* Not written: later again. */
+/* Schedules the next try of a failed write. */
 static void
 record_failed(struct queue *q, struct part *e, int rc)
 {
@@ -124,7 +123,7 @@ record_failed(struct queue *q, struct part *e, int rc)
 	loop_task_schedule(q->task);
 }
 
-/* A record is written, or its part is gone or another's. */
+/* A record was written, or its part is gone or another node's. */
 static void
 update_done(struct queue *q, struct part *e, int rc)
 {
@@ -139,7 +138,7 @@ update_done(struct queue *q, struct part *e, int rc)
 		part_lose(e);
 		return;
 	}
-	if (rc == -MX_ENOENT) /* somebody else removed it */
+	if (rc == -MX_ENOENT) /* it was removed elsewhere */
 		e->drop = true;
 	part_back(e, clock_wall_ms());
 }
@@ -203,7 +202,7 @@ record_update(struct part *e, struct envelope *env)
 	s->env = env;
 	s->held = e->held;
 	env->due_ms = e->due_ms;
-	if (e->attempts < UINT16_MAX) /* else there were more */
+	if (e->attempts < UINT16_MAX) /* a maximum stays as it was */
 		env->attempts = e->attempts;
 	env->warned = e->warned;
 	env->flags =
@@ -222,7 +221,7 @@ record_remove(struct part *e)
 	record_write(q, e);
 }
 
-/* It leaves the queue, and its record stays. */
+/* The part leaves the queue; its record stays, for the vault. */
 void
 record_vault(struct part *e, struct envelope *env)
 {
@@ -251,13 +250,13 @@ held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 		envs[0] = NULL;
 		return;
 	}
-	/* The record cannot be read: the hold is ours alone, and the next
-	 * start will report the record again. */
+	/* The record cannot be read: the hold is only in memory, and the next
+	 * start reports the record again. */
 	e->held_stored = e->held;
 	part_back(e, clock_wall_ms());
 }
 
-/* A hold or its end: into the record too, for the time after a restart. */
+/* Writes a hold, or its end, into the record, so that it outlives a restart. */
 void
 record_held(struct part *e)
 {
@@ -268,7 +267,7 @@ record_held(struct part *e)
 	request_send(r);
 }
 
-/* Offers the store again what it refused. */
+/* Offers refused records to the store again. */
 void
 record_again(struct queue *q, int64_t mono_ms)
 {
@@ -296,7 +295,8 @@ state_saved(void *arg, uint64_t token, int rc)
 	struct queue *q = arg;
 
 	(void)token;
-	/* It holds for this run; the operator has to know of the next. */
+	/* The setting is in effect now; the operator has to know that a restart
+	 * loses it. */
 	if (rc != 0 && log_limit_ok(&limit, 10))
 		log_error("queue", "event=state_not_saved error=%s",
 		    log_q(mx_strerror(rc)));
@@ -311,7 +311,7 @@ record_state_at(struct queue *q, const char *key, const void *data, size_t len)
 	store_state_put(q->store, key, data, len, state_saved, q, 0);
 }
 
-/* What is found out of a domain is written by whoever has its mail. */
+/* State that was found out about a domain is written by its owner only. */
 void
 record_state(struct dest *d, const char *prefix, const void *data, size_t len)
 {

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: ISC
- * refusal: the verdict on one reply. A refusal is held against what is known of the
- * domain (knowledge.h) by the one judge (primary/judge.h), and something is learned
- * of it; what is not believed is evidence, by which the breaker may close
- * (breaker.c), or that of several domains (breaker_primary.c). Deliverers ask on the
- * loop thread. */
+ * refusal: the verdict on one reply. The judge (primary/judge.h) compares a
+ * refusal with the knowledge of the domain (knowledge.h), and the knowledge
+ * learns from it. Refusals that are not believed are evidence, by which the
+ * breaker may close (breaker.c), or those of several domains
+ * (breaker_primary.c). Called by the deliverers. Loop thread. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
-#define SHOWN_MS       INT64_C(3600000) /* so long ago is not lately */
-#define SHOWN_EARLY_MS INT64_C(300000) /* before the gate was opened by it */
-#define BELIEVED_MS    (INT64_C(5) * 86400000) /* without any evidence */
-#define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
-#define RECOVERY_MS    INT64_C(600000) /* since its flush began */
+#define SHOWN_MS       INT64_C(3600000) /* older proof does not count */
+#define SHOWN_EARLY_MS INT64_C(300000) /* at most, before the gate was opened */
+#define BELIEVED_MS    (INT64_C(5) * 86400000) /* believed without any proof */
+#define AGAIN_MS       INT64_C(3600000) /* pause after a contradiction */
+#define RECOVERY_MS    INT64_C(600000) /* since the begin of its flush */
 
-/* Lately, and not before an outage. */
+/* The time if it is recent and not before an outage; else 0. */
 static int64_t
 if_lately(int64_t ms, int64_t not_before, int64_t now)
 {
 	return ms > now || now - ms > SHOWN_MS || ms < not_before ? 0 : ms;
 }
 
-/* When the primary took the probe's recipient. */
+/* When the primary last accepted the probe's recipient, if recently. */
 static int64_t
 probed_ms(const struct dest *d, int64_t now)
 {
@@ -33,19 +33,19 @@ probed_ms(const struct dest *d, int64_t now)
 					d->opened_ms - SHOWN_EARLY_MS, now);
 }
 
-/* A refusal, and what it is held against. */
+/* A refusal, and the facts that it is compared with. */
 struct refusal {
 	struct judge_case *c;
 	const struct envelope *env;
 	const char *mailbox;
 	enum judge_scope scope;
-	enum known_kind kind; /* of the subject */
-	const char *name; /* of the subject */
+	enum known_kind kind; /* of the name */
+	const char *name; /* the recipient, the sender, or the message id */
 	char id[TEXT_ID_MAX];
 	struct judge_evidence ev;
-	bool again; /* the message was refused before, and put off */
-	bool recovering; /* it came back just now, perhaps half */
-	int64_t probed, taken; /* when it showed itself, lately; 0: not */
+	bool again; /* the message was refused before, and postponed */
+	bool recovering; /* it came back lately, perhaps not completely */
+	int64_t probed, taken; /* recent proofs of its health; 0: none */
 	int64_t now;
 };
 
@@ -95,8 +95,8 @@ was_taken(struct dest *d, enum known_kind kind, const char *name)
 	return e != NULL && e->taken != 0;
 }
 
-/* The rules of refusal_grace: long enough ago, and the primary has shown itself
- * since; or much longer; and never while refusals prevail. */
+/* The rules of refusal_grace: refused for long enough, and the primary has
+ * worked since; or for much longer; but never while refusals prevail. */
 static bool
 is_believed(struct dest *d, const struct refusal *r)
 {
@@ -111,7 +111,7 @@ is_believed(struct dest *d, const struct refusal *r)
 		return false;
 	if (r->now - first >= BELIEVED_MS)
 		return true;
-	/* That the probe's recipient is taken is a word about recipients. */
+	/* An accepted probe recipient is proof for recipients only. */
 	return r->now - first >= d->policy->refusal_grace_ms &&
 	    (dest_rare(d)->known.taken_ms > first ||
 		(r->kind == KNOWN_RCPT && r->probed > first));
@@ -129,8 +129,8 @@ fill_known(struct dest *d, const struct refusal *r)
 	    was_taken(d, KNOWN_SENDER, r->env->sender);
 	k->fitted =
 	    k->fitted || dest_rare(d)->known.size_taken >= r->env->body.len;
-	/* That it takes the probe's sender, most often the null path, says nothing
-	 * of others. */
+	/* An accepted probe sender, most often the null reverse-path, proves
+	 * nothing about other senders. */
 	k->shown =
 	    r->taken != 0 || (r->probed != 0 && r->scope != JUDGE_SENDER);
 	k->doubted = !k->shown && r->recovering &&
@@ -142,7 +142,8 @@ fill_known(struct dest *d, const struct refusal *r)
 	k->believed = is_believed(d, r);
 }
 
-/* The final dot comes after those who were not refused in this attempt. */
+/* After the final dot, recipients without a refusal in this attempt were
+ * accepted. */
 static void
 rcpts_passed(struct dest *d, const struct envelope *env)
 {
@@ -152,8 +153,9 @@ rcpts_passed(struct dest *d, const struct envelope *env)
 			knowledge_passed(dest_known(d), env->rcpts[i].mailbox);
 }
 
-/* Learns from a verdict; true: the evidence has grown. A refusal by a primary that
- * came back and has not shown itself is evidence though it is believed. */
+/* Learns from a verdict; true: the evidence has grown. A refusal by a primary
+ * that has just come back and has not yet proved to work is evidence even if
+ * believed. */
 static bool
 learn_refusal(struct dest *d, const struct refusal *r,
     const struct judge_verdict *v)
@@ -190,8 +192,8 @@ learn_refusal(struct dest *d, const struct refusal *r,
 	return false;
 }
 
-/* Is other mail under way that was not refused before? It has its say: over many
- * connections the refusals may come first. */
+/* Whether another part that was not refused before is out: over many
+ * connections the refusals may come first, so its outcome is awaited. */
 static bool
 is_under_way(struct dest *d, uint64_t id)
 {
@@ -205,7 +207,7 @@ is_under_way(struct dest *d, uint64_t id)
 	return false;
 }
 
-/* Is other mail ready that was not refused, and may it be taken? */
+/* Whether another part that was not refused is ready and may be taken. */
 static bool
 is_ready(struct dest *d, int64_t now)
 {
@@ -213,8 +215,8 @@ is_ready(struct dest *d, int64_t now)
 	    !dest_paused(d, now);
 }
 
-/* Destinations that nobody configured (our reports, ETRN's no) are no primaries
- * of ours: what they say is what they mean. */
+/* Destinations that nobody configured (those of our reports) are not our
+ * primaries: their replies are believed. */
 static struct judge_verdict
 judge_stranger(struct judge_case *c)
 {
@@ -222,8 +224,8 @@ judge_stranger(struct judge_case *c)
 	return judge(c);
 }
 
-/* What contradicts knowledge is tried once an hour; what is about us, or about the
- * primary, as any mail. */
+/* A refusal that contradicts the knowledge is tried again once an hour; one
+ * about us or about the primary, like any mail. */
 static int64_t
 wait_of(const struct judge_case *c, const struct judge_verdict *v)
 {
@@ -249,8 +251,9 @@ weigh(struct dest *d, struct refusal *r)
 		    r->c->reply != NULL ? r->c->reply->text : "", r->now);
 }
 
-/* Nothing that a sender can bring about, no recipient that may just not exist, and
- * not the one who left of a domain whose probe is taken. */
+/* The kind of contradiction. Not counted: what a sender can cause, a recipient
+ * that may not exist, and a recipient that may have left a domain whose probe
+ * is accepted. */
 static enum breaker_hit
 contradiction(const struct refusal *r, const struct judge_verdict *v)
 {
@@ -271,7 +274,7 @@ contradiction(const struct refusal *r, const struct judge_verdict *v)
 	}
 }
 
-/* Does a refusal that is believed count as one of a check? */
+/* Whether a believed refusal counts like that of a check. */
 static bool
 teaches(struct dest *d, const struct refusal *r)
 {
@@ -326,7 +329,7 @@ taken_for(struct dest *d, const struct envelope *env, const char *mailbox,
 	queue_learn(d->queue, d->name, mailbox, LEARN_TAKEN, now);
 }
 
-/* A message of the domain was taken for those recipients. */
+/* A message of the domain was accepted for its delivered recipients. */
 void
 refusal_taken(struct dest *d, const struct envelope *env, int64_t now)
 {

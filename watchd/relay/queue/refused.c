@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * refused: mailboxes that the list has and the primary refused for so long that it
- * was believed, by name: knowledge.h keeps hashes only, and whoever keeps the list
- * wants to know whom to take out. So many a domain, the oldest go first; stored as
- * lines "SECONDS MAILBOX" under "refused/DOMAIN". Whether one still stands is asked of
- * the knowledge. Loop thread. */
+ * refused: mailboxes that are in the list and that the primary refused for so
+ * long that it was believed. They are kept by name, since knowledge.h has
+ * hashes only and the maintainer of the list has to know which to remove. A
+ * limited number per domain, of which the oldest are dropped; stored as lines
+ * "SECONDS MAILBOX" under "refused/DOMAIN". The knowledge decides whether one
+ * still applies. Loop thread. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "relay/queue/queue_int.h"
 
 #define REFUSED_PREFIX "refused/"
-#define REFUSED_MAX    100 /* a domain */
+#define REFUSED_MAX    100 /* for a domain */
 #define TEXT_MAX       (REFUSED_MAX * (PATH_MAILBOX_MAX + 24u))
 
 struct refused_name {
@@ -60,7 +61,7 @@ save(struct dest *d)
 
 	TAILQ_FOREACH (r, &dest_rare(d)->refused, link)
 		rc |= buf_addf(&text, "%" PRId64 " %s\n", r->since, r->mailbox);
-	MX_ASSERT(rc == 0); /* TEXT_MAX holds them all */
+	MX_ASSERT(rc == 0); /* it holds REFUSED_MAX lines */
 	record_state(d, REFUSED_PREFIX, buf_str(&text), text.len);
 	buf_fini(&text);
 }
@@ -89,7 +90,7 @@ refused_fini(struct dest *d, bool gone)
 		save(d);
 }
 
-/* One line; what does not hold is left out. */
+/* Reads one line; a malformed one is left out. */
 static void
 load_line(struct dest *d, const char *line, size_t len)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * round: what is to be done with each destination, some of them a turn, for there
- * may be as many as messages. It goes by name, so that destinations come and go
- * meanwhile; what is begun during a round begins all of it anew: nothing here is
- * the worse for being done twice. Loop thread. */
+ * round: an action for each destination, some of them in a turn, since there
+ * may be as many as messages. It proceeds by name, so that destinations may
+ * come and go meanwhile. A new action during a round begins the whole round
+ * anew: nothing here is harmed by a repetition. Loop thread. */
 #include <string.h>
 
 #include "relay/queue/queue_int.h"
 
-/* The first behind that name. */
+/* The first destination after that name. */
 static struct dest *
 round_next(const struct queue *q, const char *after)
 {
@@ -24,7 +24,8 @@ round_next(const struct queue *q, const char *after)
 	return next;
 }
 
-/* So many of what it has in ORDER_KEPT, from round.at on. True: there is more. */
+/* Makes some owed notifications due, in ORDER_KEPT from round.at on. True:
+ * there are more. */
 static bool
 owed_again(struct dest *d, unsigned most, unsigned *looks)
 {
@@ -44,7 +45,7 @@ owed_again(struct dest *d, unsigned most, unsigned *looks)
 	return e != NULL;
 }
 
-/* Returns how many parts that may have been a look at. */
+/* Returns the number of parts that it may have looked at. */
 static unsigned
 round_one(struct dest *d, unsigned what)
 {
@@ -67,7 +68,7 @@ round_one(struct dest *d, unsigned what)
 	return d->n < looks ? d->n : looks;
 }
 
-/* The one that the round is in the middle of, or the next one. */
+/* The destination in which the round was interrupted, or the next one. */
 static struct dest *
 round_at(struct queue *q)
 {

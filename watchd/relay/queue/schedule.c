@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * schedule: the one timer of the queue. Destinations lie in a heap by the next
- * moment at which something of them is due; each turn of the timer does a
- * bounded amount of work and comes back at once when there is more, so that
- * a million due parts never keep the SMTP sessions waiting. */
+ * schedule: the one timer of the queue. Destinations are in a heap by their
+ * next due time; each turn of the timer does a bounded amount of work and is
+ * set again at once if there is more, so that a million due parts never block
+ * the SMTP sessions. */
 #include "relay/queue/queue_int.h"
 
-/* Ripe retry times. */
+/* Makes parts ready whose retry time has come. */
 static void
 schedule_due(struct dest *d, unsigned *budget, int64_t now)
 {
@@ -18,8 +18,8 @@ schedule_due(struct dest *d, unsigned *budget, int64_t now)
 	}
 }
 
-/* The last stage whose time has come: one notification, not one for each that
- * passed while we were not running. */
+/* The last stage whose time has come: one notification, not one for each stage
+ * that passed while the daemon was not running. */
 static unsigned
 warn_stage(const struct part *e, int64_t now)
 {
@@ -48,7 +48,8 @@ schedule_notify(struct part *e, int64_t now)
 		q->ops.warn(q->ops.arg, &job->pub, warn_stage(e, now));
 }
 
-/* Keys may be too early after a lifetime grew: they are put right here. */
+/* A deadline may be too early after a lifetime was extended: it is corrected
+ * here. */
 static void
 schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 {
@@ -67,7 +68,7 @@ schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 	}
 }
 
-/* Some of the walk over all parts, oldest first. */
+/* Does some of a walk over all parts, oldest first. */
 void
 dest_walk_some(struct dest *d, struct dest_walk *w, unsigned *budget,
     int64_t now)
@@ -81,7 +82,7 @@ dest_walk_some(struct dest *d, struct dest_walk *w, unsigned *budget,
 	for (; e != NULL && *budget > 0; --*budget) {
 		key = part_key(e, ORDER_AGE);
 		if ((w->what & WALK_DUE) && e->state == PART_WAIT) {
-			part_set(e, PART_READY); /* out of `wait` first */
+			part_set(e, PART_READY); /* before its key changes */
 			part_due(e, now);
 		} else if (w->what & WALK_DEADLINE) {
 			part_deadline_set(e);
@@ -101,7 +102,7 @@ schedule_arm(struct queue *q)
 	const struct heap_node *r = heap_min(&q->retries);
 	int64_t now = clock_wall_ms(), delay = TICK_MAX_MS;
 	int64_t mono = queue_mono_ms();
-	int64_t tick = q->tick_ms - mono; /* whoever arms the timer anew */
+	int64_t tick = q->tick_ms - mono; /* re-arming does not postpone it */
 	int64_t doubt = queue_clock_doubt(q);
 
 	if (tick < delay)
@@ -140,7 +141,7 @@ schedule_tick(void *arg)
 		schedule_deadlines(d, &budget, now);
 		if (d->rare != NULL)
 			dest_walk_some(d, &d->rare->walk, &budget, now);
-		/* Out of the way; the task gives it its next time. */
+		/* Removed; the task enters it with its next time. */
 		heap_remove(&q->times, &d->time);
 		dest_touch(d);
 	}

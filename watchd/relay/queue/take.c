@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * take: hands a part out and takes back what became of it. Deliverers pull
- * with queue_take() and end with queue_done(), notifications come back the
- * same way; each outcome is counted, is written down and
- * only then makes the part available again. Loop thread. */
+ * take: hands parts out and takes their outcomes back. Deliverers pull with
+ * queue_take() and end with queue_done(); notifications end the same way. Each
+ * outcome is counted and written, and only then is the part available again.
+ * Loop thread. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -12,7 +12,7 @@
 #include "relay/queue/queue_int.h"
 
 #define LOSSES_ALONE 2 /* of one part in a row: it waits, others go on */
-#define LOSSES_PACE  3 /* of any parts in a row: all wait a little */
+#define LOSSES_PACE  3 /* of any parts in a row: all pause */
 
 struct job *
 job_create(struct part *e, enum job_kind kind)
@@ -34,7 +34,8 @@ job_create(struct part *e, enum job_kind kind)
 	return job;
 }
 
-/* The newest in turn, but not while suspects wait: they go last. */
+/* The oldest and the newest part in turn; only the oldest while suspects wait,
+ * so that these, which are last, are reached. */
 static struct part *
 choose(const struct dest *d)
 {
@@ -85,8 +86,8 @@ queue_job_holds(const struct queue_job *pub)
 	return !part_is_lost(e) && store_holds(e->dest->queue->store, e->id);
 }
 
-/* Half of the room for notifications is free: as many of those who wait for
- * it look again, in turn. */
+/* When half of the jobs for notifications are free, as many of the waiting
+ * destinations are handled again, in turn. */
 static void
 deadlines_unblock(struct queue *q)
 {
@@ -101,7 +102,7 @@ deadlines_unblock(struct queue *q)
 	}
 }
 
-/* Frees the job; its part is in no tree now. */
+/* Frees the job; its part is in no order now. */
 static struct part *
 job_end(struct job *job)
 {
@@ -138,7 +139,7 @@ count_pending(struct domain_stats *st, const struct envelope *env, bool lost)
 		r = &env->rcpts[i];
 		if (r->state != RCPT_PENDING)
 			continue;
-		/* what broke is the connection: 4.4.2 */
+		/* the connection broke: 4.4.2 */
 		st->deferred[status_label(lost ? 4 :
 			r->status.cls != 0     ? r->status.subject :
 						 STATUS_LABEL_MAX)]++;
@@ -153,8 +154,8 @@ part_tally(const struct part *e)
 	return r != NULL ? r->tally : (struct tally){ 0 };
 }
 
-/* Counts what is new since the last attempt and remembers it. Returns the
- * number of recipients that were delivered now. */
+/* Counts the outcomes since the last attempt and stores the new totals. Returns
+ * the number of recipients delivered by this attempt. */
 static unsigned
 count_outcome(struct part *e, const struct envelope *env, int64_t now)
 {
@@ -184,7 +185,7 @@ count_outcome(struct part *e, const struct envelope *env, int64_t now)
 	return got;
 }
 
-/* Some recipient is to be tried later, and was not refused. */
+/* A recipient is to be tried later that was not refused. */
 static bool
 is_put_off(const struct envelope *env)
 {
@@ -195,8 +196,9 @@ is_put_off(const struct envelope *env)
 	return false;
 }
 
-/* Lessons of an attempt that came to its end, about the primary. One that hung
- * since before (`stuck`) says nothing of today. */
+/* Draws conclusions about the primary from a completed attempt. One that has
+ * hung since before the last canary (`stuck`) proves nothing about its present
+ * state. */
 static void
 learn_tried(struct dest *d, const struct envelope *env, unsigned got,
     bool stuck, int64_t now)
@@ -214,7 +216,7 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 		d->canary = false;
 	} else if (d->canary && is_put_off(env)) {
 		flush_canary_failed(d, false, now);
-	} /* else it was refused, believed or not: the next is the canary */
+	} /* else refused, believed or not: the next part is the canary */
 }
 
 static void
@@ -230,7 +232,7 @@ learn_lost(struct dest *d, int64_t now)
 	}
 }
 
-/* Some recipients are left: their next time, on the disk first. */
+/* Some recipients are left: sets their next time, and writes it first. */
 static void
 defer(struct part *e, const struct envelope *env, unsigned step,
     int64_t wait_ms, int64_t now)
@@ -239,7 +241,7 @@ defer(struct part *e, const struct envelope *env, unsigned step,
 	int64_t expiry = part_expiry(e), due;
 	struct envelope *copy;
 
-	if (expiry <= now) /* and yet it is here: clock_doubt.c */
+	if (expiry <= now) /* not expired, as the clock is doubted */
 		expiry = INT64_MAX;
 	e->attempts =
 	    (uint16_t)(e->attempts < UINT16_MAX - step ? e->attempts + step :
@@ -247,10 +249,10 @@ defer(struct part *e, const struct envelope *env, unsigned step,
 	due = backoff_due(now,
 	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
 	    rnd_below(1001), expiry);
-	/* What contradicts knowledge is not asked about all the time. */
+	/* A contradiction of the knowledge is not retried as often. */
 	if (due < now + wait_ms)
 		due = now + wait_ms;
-	if (e->finish) /* given up meanwhile: its sender is told now */
+	if (e->finish) /* given up meanwhile: its sender is notified now */
 		due = now;
 	part_due(e, due);
 	if (env == NULL) {
@@ -262,8 +264,8 @@ defer(struct part *e, const struct envelope *env, unsigned step,
 	record_update(e, copy);
 }
 
-/* Nothing is tried any more. It goes when its sender has been told all that he
- * is owed, and until then it is on the disk. */
+/* No further attempts. The part is removed when its sender has been sent all
+ * notifications; until then it is on disk. */
 static void
 part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
     int64_t now)
@@ -318,10 +320,10 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	flush_settle(d, true);
 }
 
-/* The connection went. It has an end between two transactions of a message,
- * some recipients decided: then it is nobody's fault. Else perhaps this message's:
- * after the second time it waits, twice as long each time. A lost canary waits
- * at once, so that the next one is another. */
+/* The connection was lost. If it ended between two transactions of a message,
+ * with some recipients decided, no message is to blame. Else this one may be:
+ * after the second loss it waits, twice as long each time. A lost canary waits
+ * at once, so that the next canary is another part. */
 static void
 done_lost(struct part *e, const struct envelope *env, bool stuck,
     int64_t put_off_ms, int64_t now)
@@ -336,8 +338,8 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    true);
 	}
-	/* Some recipients were refused before: the server may have had enough of
-	 * that, and the others are offered again at once. */
+	/* Some recipients were refused before: the server may have closed for
+	 * that reason, and the others are offered again at once. */
 	progress = e->pending < before;
 	canary = d->canary && !stuck && !progress;
 	if (progress)
@@ -362,7 +364,7 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		part_due(e, now);
 		part_back(e, now);
 	}
-	/* After it was counted: this may end the flush. */
+	/* After the attempt was counted, since this may end the flush. */
 	if (progress)
 		learn_tried(d, env, got, stuck, now);
 	else if (!stuck)
@@ -397,7 +399,8 @@ done_returned(struct part *e, enum job_kind kind, int64_t now)
 		part_deadline_at(e, now + DEADLINE_AGAIN);
 }
 
-/* Another has it, or nobody any more. What was delivered here was so. */
+/* Another node has the part, or it was removed. Deliveries of ours count all
+ * the same. */
 static void
 done_gone(struct part *e, const struct envelope *env, int64_t now)
 {
@@ -452,16 +455,17 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 	record_update(e, envelope_copy(env));
 }
 
-/* As many as an old budget could bear within dsn.lifetime, which bounds it. */
+/* All of them are due at once: an old budget may have put them off by up to
+ * dsn.lifetime. */
 void
 queue_owed_again(struct queue *q)
 {
 	round_begin(q, ROUND_OWED);
 }
 
-/* The queue itself paces the attempts: the wish for connections drops to none
- * for the pause. Several connections that fail together count once. A primary
- * that is watched is tried soon again; it is the watchdog that gives it up. */
+/* The queue itself paces the attempts: it wants no connections during the
+ * pause. Several connections that fail together count once. A watched primary
+ * is tried again soon, since the watchdog decides when it is down. */
 void
 queue_connect_failed(struct queue *q, const char *domain)
 {
@@ -474,7 +478,7 @@ queue_connect_failed(struct queue *q, const char *domain)
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else {
-		/* Nobody else would: down it is already. */
+		/* No event would end it: the primary is down already. */
 		if (d->forced)
 			flush_end(d, false);
 	}

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * told: small state that another node wrote down becomes what is in memory, and
- * nothing is written: whoever takes mail has to know of a domain what its owner
- * knows, and the owner of tomorrow as well. Of what its mail teaches, a domain's
- * owner has the last word: once we have written something of one that is ours,
- * what others say of it is older. Loop thread. */
+ * told: takes small state that another node has written over into memory,
+ * without writing anything: each node that accepts mail needs the knowledge of
+ * the domain's owner, and so does the next owner. What deliveries teach is
+ * written by the owner: once we have written such state of a domain that is
+ * ours, state from others is older. Loop thread. */
 #include <string.h>
 
 #include "relay/queue/queue_int.h"
 
-/* The part of the key behind the prefix, or NULL. */
+/* The part of the key after the prefix, or NULL. */
 static const char *
 behind(const char *key, const char *prefix)
 {
@@ -17,8 +17,8 @@ behind(const char *key, const char *prefix)
 	return strncmp(key, prefix, len) == 0 ? key + len : NULL;
 }
 
-/* NULL: nothing of it is in memory, or it left the configuration; or it is ours,
- * and we have said something of it, or have learned what is to be said. */
+/* NULL: the domain is not in memory or not configured; or it is ours, and we
+ * have written state of it, or have learned something that will be written. */
 static struct dest *
 listens(struct queue *q, const char *domain)
 {
@@ -32,7 +32,7 @@ listens(struct queue *q, const char *domain)
 	return d;
 }
 
-/* "DOMAIN/LOCAL"; a domain has no slash, and the name may have some. */
+/* "DOMAIN/LOCAL"; a domain has no slash, but the local part may. */
 static void
 told_learned(struct queue *q, const char *name, const void *data, size_t len)
 {

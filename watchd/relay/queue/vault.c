@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * vault: what was given back, expired or removed by an operator is kept for a
- * while, so that it can be called back when that was a mistake. A part goes there
- * as it is: its record stays in the store under its id, with ENV_VAULT, the time in
- * due_ms, and only the recipients that failed; so its body stays, too, and nothing
- * is copied. A replay takes the flag off again: the part is queued with a fresh
- * lifetime, under the same id.
+ * vault: keeps mail that was bounced, expired or removed by an operator for a
+ * while, so that a mistake can be undone. The part's record stays in the store
+ * under its id, with ENV_VAULT, the time in due_ms, and only the recipients
+ * that failed; so its body stays, too, and nothing is copied. A replay clears
+ * the flag: the part is queued with a fresh lifetime, under the same id.
  *
  *	queue --part_over, remove--> vault --replay--> queue
  *	                               `-- keep, size, space, purge --> gone
  *
- * In memory are some 100 bytes a part. The oldest goes first. Loop thread. */
+ * A part takes some 100 bytes of memory. The oldest is dropped first. Loop
+ * thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +18,8 @@
 #include "relay/mail_log.h"
 #include "relay/queue/queue_int.h"
 
-#define VAULT_STEP    500 /* parts that go in one turn */
-#define VAULT_LOOK_MS 1000 /* as often as the store looks what is free */
+#define VAULT_STEP    500 /* parts dropped in a turn */
+#define VAULT_LOOK_MS 1000 /* between looks at the free space */
 
 int
 vaulted_cmp(const struct vaulted *a, const struct vaulted *b)
@@ -111,9 +111,10 @@ vault_add(struct queue *q, const struct envelope_brief *env)
 	schedule_arm(q);
 }
 
-/* ---- in */
+/* ---- adding */
 
-/* The recipients that got it are left out: it is not theirs any more. */
+/* A copy without the recipients that were delivered, which must not get it
+ * again. */
 static struct envelope *
 vault_envelope(const struct envelope *env, const char *why)
 {
@@ -154,7 +155,8 @@ vault_or_remove(struct part *e, const struct envelope *env)
 		record_remove(e);
 }
 
-/* What an operator removed was to go to those that it had not reached. */
+/* Logs the recipients that a removal by the operator leaves without the
+ * message. */
 static void
 log_removed(const struct part *e, const struct envelope *env, bool kept)
 {
@@ -191,8 +193,8 @@ dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 		record_remove(e);
 }
 
-/* By the operator, or after a run that ended before this: its record is in the
- * store alone. */
+/* Removed by an operator, or finished by a run that ended before the removal:
+ * the envelope has to be read from the store. */
 void
 vault_dropped(struct part *e)
 {
@@ -203,7 +205,7 @@ vault_dropped(struct part *e)
 	request_send(r);
 }
 
-/* ---- of a domain that is another's now */
+/* ---- domains of other nodes */
 
 static bool
 is_lost(const struct vaulted *v)
@@ -247,7 +249,7 @@ vault_purge_lost(struct queue *q, uint64_t *after, unsigned *budget)
 	return v == NULL;
 }
 
-/* ---- to where all have it: it is safe there, and the next owner's */
+/* ---- moving to the engine, where the next owner finds it */
 
 static void
 vault_moved(void *arg, uint64_t id, int rc)
@@ -290,7 +292,7 @@ vault_move_step(struct queue *q, unsigned *budget)
 	return v != NULL;
 }
 
-/* ---- out */
+/* ---- dropping */
 
 static void
 vault_removed(void *arg, uint64_t id, int rc)
@@ -305,8 +307,8 @@ vault_removed(void *arg, uint64_t id, int rc)
 	queue_release(q);
 }
 
-/* Gone for good; a record that the store cannot remove comes back with the next
- * start. */
+/* Drops the part; a record that the store cannot remove comes back with the
+ * next start. */
 static void
 vault_drop(struct queue *q, struct vaulted *v, enum vault_end why)
 {
@@ -329,7 +331,7 @@ oldest(struct queue *q)
 	return n != NULL ? HEAP_ENTRY(n, struct vaulted, since) : NULL;
 }
 
-/* Bytes that are wanted for mail: before the reserve is reached, not after. */
+/* Bytes that queued mail needs: before the reserve is reached, not after. */
 static uint64_t
 wanted_back(const struct queue *q)
 {
@@ -343,7 +345,7 @@ wanted_back(const struct queue *q)
 	return i.state == STORE_FULL ? UINT64_MAX : 0;
 }
 
-/* The oldest, as long as room is wanted or there are too many. */
+/* Drops the oldest parts while space is needed or the vault is too large. */
 static void
 vault_shrink(struct queue *q, unsigned *budget)
 {
@@ -360,7 +362,7 @@ vault_shrink(struct queue *q, unsigned *budget)
 	}
 }
 
-/* When to look again; 0: there is nothing. */
+/* Returns the time of the next look; 0: the vault is empty. */
 int64_t
 vault_tick(struct queue *q, int64_t now)
 {
@@ -386,7 +388,7 @@ queue_vault(struct queue *q, uint64_t size)
 	schedule_arm(q);
 }
 
-/* ---- the operator */
+/* ---- operator */
 
 void
 vault_view(void *self, struct relay_vault *out)
@@ -457,7 +459,7 @@ vault_list(void *self, const char *domain, const struct selection *wanted,
 	if (max == 0 || max > LIST_MAX)
 		max = LIST_MAX;
 	v = RB_NFIND(vault_tree, &q->vault.tree, &key);
-	/* A page is bounded by what was looked at, too. */
+	/* A page is bounded by the parts looked at, too. */
 	for (; v != NULL && n < max && seen < VAULT_STEP * 10; seen++) {
 		after = v->id;
 		if (domain == NULL || v->dest == d)
@@ -473,7 +475,7 @@ vault_list(void *self, const char *domain, const struct selection *wanted,
 	request_send(r);
 }
 
-/* A record on its way back. */
+/* A record that is being written back. */
 struct replay {
 	struct queue *queue;
 	struct envelope *env;
