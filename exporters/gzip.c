@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * gzip: level 2, and small tables. An exposition is the same line over and
- * over: higher levels make it little smaller and take several times as long,
- * and larger tables find nothing more but fall out of the cache. */
+ * gzip: level 2 and small tables. The lines of an exposition are much alike:
+ * higher levels make it little smaller and take several times as long, and
+ * larger tables find no more matches but do not fit in the cache. */
 #include "exporters/gzip.h"
 
 #include <limits.h>
@@ -13,11 +13,11 @@
 #include "base/mem.h"
 
 #define LEVEL	      2
-#define WINDOW_GZIP   (15 + 16) /* zlib.h: 16 more makes a gzip header */
+#define WINDOW_GZIP   (15 + 16) /* zlib.h: add 16 for a gzip header */
 #define MEMORY	      6
-#define FIRST_GUESS_N 16 /* what is hoped for: a sixteenth */
+#define FIRST_GUESS_N 16 /* first guess of the size: one sixteenth */
 
-/* Twice as much room; false when there is none. */
+/* Doubles the buffer; false when memory is out. */
 static bool
 grow(char **out, size_t *size, z_stream *z)
 {

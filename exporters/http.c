@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * http: one MHD daemon an address, each with its own thread. A new
- * certificate starts a second daemon on the same socket; the first takes no
- * more connections and ends when those that it has are through. */
+ * http: one MHD daemon per address, each with its own thread. A new certificate
+ * starts a second daemon on the same socket; the first accepts no more
+ * connections and is stopped when the present ones have ended. */
 #include "exporters/http_int.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 
 /* ---- the servers */
 
-/* Paths are compared as they were sent: none of ours has anything to be
- * decoded, and "/metrics%00" is not "/metrics". */
+/* Paths are compared as sent: no path of ours needs decoding, and "/metrics%00"
+ * is not "/metrics". */
 static size_t
 leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 {
@@ -29,7 +29,7 @@ leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
-/* Requests of a connection; MHD ends one that is silent. */
+/* Counts the requests of a connection; MHD ends an idle one. */
 static void
 on_connection(void *arg MX_UNUSED, struct MHD_Connection *c MX_UNUSED,
     void **context, enum MHD_ConnectionNotificationCode what)
@@ -40,8 +40,8 @@ on_connection(void *arg MX_UNUSED, struct MHD_Connection *c MX_UNUSED,
 		mem_free(context);
 }
 
-/* On the address, or on a socket that listens already (then it is MHD's).
- * NULL and errno. */
+/* On the address, or on a socket that is listening already (MHD then owns it).
+ * NULL and errno on failure. */
 static struct MHD_Daemon *
 start(struct http *h, const struct conf_listen *l, int fd)
 {
@@ -147,7 +147,7 @@ http_destroy(struct http **hp)
 	if (h == NULL)
 		return;
 	http_files_fini(h);
-	http_desk_close(h->desk, h); /* nothing suspended can be stopped */
+	http_desk_close(h->desk, h); /* a suspended connection blocks a stop */
 	for (size_t i = 0; i < h->n; i++) {
 		struct server *s = &h->server[i];
 
@@ -167,7 +167,7 @@ http_destroy(struct http **hp)
 	mem_free(hp);
 }
 
-/* ---- another certificate */
+/* ---- renewal of the certificate */
 
 static void
 retire(struct http *h, struct server *s, int64_t now)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/history,
- * /api/v1/outages
- * and the page / from the newest snapshot, with libmicrohttpd in threads of
- * its own, so that a slow scraper never meets the loop. What the snapshot does not
- * have, /api/v1/why, /api/v1/ages and /api/v1/messages, is asked at the desk
- * (http_desk.h). GET and HEAD only; nothing here changes anything. Bounded in
- * connections, memory a connection and time. TLS, client certificates and passwords as configured. All of
- * these functions: loop thread. */
+ * /api/v1/outages and the page / from the newest snapshot, with libmicrohttpd
+ * in threads of its own, so that a slow scraper does not affect the loop.
+ * Answers that are not in the snapshot, /api/v1/why, /api/v1/ages and
+ * /api/v1/messages, are requested from the loop (http_desk.h). GET and HEAD
+ * only; nothing here changes any state. Connections, memory per connection and
+ * time are bounded. TLS, client certificates and passwords as configured. All
+ * of these functions: loop thread. */
 #ifndef MX_EXPORTERS_HTTP_H
 #define MX_EXPORTERS_HTTP_H
 
@@ -27,14 +27,14 @@ struct http *http_create(struct config *, struct snapshot_box *,
     struct history *, struct ledger *, struct http_desk *, struct mx_errbuf *);
 void http_destroy(struct http **);
 
-/* Every second or so: has the helper look whether a certificate or the file of
- * users has changed. One that is broken is said in the log, once, and not taken. */
+/* Every second or so: has the helper check whether a certificate or the file of
+ * users has changed. A bad file is logged once and not used. */
 void http_tick(struct http *, struct helper *, int64_t now);
 
-/* Whether the files of now were not taken. False for NULL. */
+/* Whether the present files were refused. False for NULL. */
 bool http_files_refused(const struct http *);
 
-/* Whether the configuration asks for another server than this one. */
+/* Whether the two configurations need different servers. */
 bool http_differs(const struct config *, const struct config *);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * http_accept: reads a list of ranges with parameters. What it does not
- * understand counts as not there: text 0.0.4 is what every scraper is given
- * as a last resort, whatever it asked for. A header is at most as long as a
- * connection's memory (http.c), and is walked once. */
+ * http_accept: parses a list of ranges with parameters. An item that is not
+ * understood is ignored: the fallback is text 0.0.4, whatever the scraper asked
+ * for. A header is limited by the memory of a connection (http.c), and is
+ * parsed once. */
 #include "exporters/http_accept.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* A piece of a header, without the blanks around it. */
+/* A part of a header, without surrounding blanks. */
 struct span {
 	const char *p;
 	size_t len;
@@ -37,7 +37,7 @@ is(struct span s, const char *word)
 	return s.len == strlen(word) && strncasecmp(s.p, word, s.len) == 0;
 }
 
-/* "0.75" -> 750; what is no weight counts as 0. */
+/* "0.75" -> 750; an invalid weight counts as 0. */
 static unsigned
 weight(struct span s)
 {
@@ -76,7 +76,7 @@ parameter(struct range *r, const char *p, const char *end)
 		r->version = value;
 }
 
-/* The next item at *p; false at the end. */
+/* Parses the next item at *p; false at the end. */
 static bool
 next_range(const char **p, struct range *r)
 {
@@ -98,8 +98,9 @@ next_range(const char **p, struct range *r)
 	return true;
 }
 
-/* OpenMetrics only for those who name it, in the one version that we have,
- * and do not prefer text. The nearest name that fits text decides its q. */
+/* OpenMetrics only for a client that names it, in the one version supported,
+ * and does not prefer text. The weight of text is that of the most specific
+ * range that matches it. */
 enum prometheus_format
 http_accept_format(const char *accept)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * http_auth: decides over a name and a password. bcrypt runs on the thread
- * that serves the address, outside the lock; memory keeps a keyed digest
- * of what was right, never a password. An entry that has become old is not
- * trusted, but it still lets its owner past the limit of rate, so that
- * somebody who guesses cannot lock out the scraper. */
+ * http_auth: the verdict on a name and a password. bcrypt runs on the thread
+ * that serves the address, outside the lock; a keyed digest of correct
+ * credentials is kept in memory, never a password. An entry that is too old is
+ * no longer trusted, but it still exempts its owner from the rate limit, so
+ * that somebody who guesses passwords cannot lock out the scraper. */
 #include "exporters/http_auth.h"
 
 #include <pthread.h>
@@ -20,7 +20,7 @@
 #define DIGEST_LEN  32
 #define REMEMBERED  64
 #define TRUSTED_FOR (5 * 60 * CLOCK_SEC)
-/* Tries of one client: 3 at once, then one each 4 s; of all together: 8, then
+/* Attempts of one client: 3 at once, then one each 4 s; of all clients: 8, then
  * 3 a second (at cost 10, a fifth of a core). */
 #define CLIENTS	     256
 #define CLIENT_BURST 3
@@ -115,7 +115,8 @@ allow(struct http_auth *a, uint64_t client, int64_t now)
 	return true;
 }
 
-/* NULL when it was never right; with users of now only (see replace). */
+/* NULL: not verified with the present users (http_auth_replace() clears
+ * all). */
 static struct remembered *
 find(struct http_auth *a, const unsigned char *digest)
 {
@@ -134,7 +135,7 @@ keep(struct http_auth *a, const unsigned char *digest, int64_t now)
 	for (unsigned i = 0; r == NULL && i < REMEMBERED; i++)
 		if (a->seen[i].until == 0)
 			r = &a->seen[i];
-	if (r == NULL) { /* the oldest goes */
+	if (r == NULL) { /* evict the oldest */
 		r = &a->seen[0];
 		for (unsigned i = 1; i < REMEMBERED; i++)
 			if (a->seen[i].until < r->until)
@@ -144,8 +145,8 @@ keep(struct http_auth *a, const unsigned char *digest, int64_t now)
 	r->until = now + TRUSTED_FOR;
 }
 
-/* The hash of the user, or for a name that is not there somebody's: how long
- * the answer takes must not tell which names exist. */
+/* Copies the hash of the user, or, for an unknown name, that of another user:
+ * the response time must not tell which names exist. */
 static bool
 pick_hash(const struct auth_users *users, const char *name, char *hash,
     size_t size)
@@ -216,7 +217,7 @@ http_auth_check(struct http_auth *a, const char *header, uint64_t client,
 	if (header == NULL ||
 	    auth_header_parse(header, text, sizeof(text), &password) != 0)
 		return AUTH_WRONG;
-	/* Name, NUL, password: all that the verdict depends on. */
+	/* The verdict depends on exactly this: name, NUL, password. */
 	if (gnutls_hmac_fast(GNUTLS_MAC_SHA256, a->key, sizeof(a->key), text,
 		(size_t)(password - text) + strlen(password), digest) == 0)
 		verdict = judge(a, text, password, digest, client, now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_auth_int: what http_users.c (reading) and http_auth.c (judging)
- * share, and the reading of a small file. */
+ * http_auth_int: the users, shared by http_users.c (reading) and http_auth.c
+ * (the verdict). */
 #ifndef MX_EXPORTERS_HTTP_AUTH_INT_H
 #define MX_EXPORTERS_HTTP_AUTH_INT_H
 

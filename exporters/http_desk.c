@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * http_desk: a list of who waits, under a lock; the questions go to the loop by a
- * mailbox, as copies, for whoever waits is the business of the server's thread. */
+ * http_desk: a list of the suspended requests, under a lock. Questions go to
+ * the loop through a mailbox, as copies, since the connections belong to the
+ * server's threads. */
 #include <pthread.h>
 #include <string.h>
 
@@ -10,13 +11,13 @@
 #include "base/mem.h"
 #include "exporters/http_desk_int.h"
 
-#define LOOK_MS 1000 /* for those who wait too long */
+#define LOOK_MS 1000 /* between looks for requests that have timed out */
 
 struct http_asker {
 	LIST_ENTRY(http_asker) link;
 	uint64_t number;
 	const struct http *server;
-	struct MHD_Connection *connection; /* NULL: it has been resumed */
+	struct MHD_Connection *connection; /* NULL: resumed */
 	int64_t since; /* monotonic */
 	unsigned status;
 	char *text; /* the answer */
@@ -30,10 +31,10 @@ struct question_mail {
 struct http_desk {
 	pthread_mutex_t lock;
 	LIST_HEAD(, http_asker) askers; /* answered ones, too */
-	unsigned waiting; /* those that are not */
+	unsigned waiting; /* unanswered ones */
 	uint64_t last;
-	const struct http *closed; /* the server that ends */
-	/* loop thread: */
+	const struct http *closed; /* the server that is being stopped */
+	/* loop thread only: */
 	struct mailbox *mailbox;
 	struct loop_io *io;
 	struct loop_timer *look;
@@ -41,7 +42,8 @@ struct http_desk {
 	void *arg;
 };
 
-/* Locked. Takes the text. */
+/* Resumes the request with an answer; takes over the text. Called with the lock
+ * held. */
 static void
 answer(struct http_desk *k, struct http_asker *a, unsigned status, char *text)
 {
@@ -52,7 +54,7 @@ answer(struct http_desk *k, struct http_asker *a, unsigned status, char *text)
 	k->waiting--;
 }
 
-/* ---- thread of the address */
+/* ---- server threads */
 
 struct http_asker *
 http_desk_ask(struct http_desk *k, const struct http *server,
@@ -114,7 +116,7 @@ http_desk_forget(struct http_desk *k, struct http_asker **ap)
 	mem_free(ap);
 }
 
-/* ---- the loop */
+/* ---- loop */
 
 void
 http_desk_answer(struct http_desk *k, uint64_t number, unsigned status,
@@ -155,7 +157,7 @@ http_desk_closed(struct http_desk *k)
 	if (k == NULL)
 		return;
 	pthread_mutex_lock(&k->lock);
-	k->closed = NULL; /* another one may lie at its address */
+	k->closed = NULL; /* another server may get the same address */
 	pthread_mutex_unlock(&k->lock);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * http_files: the certificate and the users, which somebody may replace at any
+ * http_files: the certificate and the users, whose files may be replaced at any
  * time (net/renewal.h). */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "exporters/http_int.h"
 
-/* ---- the certificate */
+/* ---- certificate */
 
 static void *
 load_tls(const char *const *path, struct mx_errbuf *eb)
@@ -48,7 +48,7 @@ refuse_tls(void *arg MX_UNUSED, const char *why)
 static const struct renewal_kind tls_kind = { load_tls, drop_tls, take_tls,
 	refuse_tls };
 
-/* ---- the users */
+/* ---- users */
 
 static void *
 load_users(const char *const *path, struct mx_errbuf *eb)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_host: names are compared in the form of text_domain(). */
+ * http_host: see http_host.h. Names are compared in the form of
+ * text_domain(). */
 #include "exporters/http_host.h"
 
 #include <arpa/inet.h>
@@ -20,7 +21,7 @@ add(struct http_hosts *h, const char *name)
 {
 	char canonical[TEXT_DOMAIN_MAX];
 
-	/* An address among them is ours anyway. */
+	/* Addresses are skipped: they are accepted anyway. */
 	if (name != NULL && text_domain(name, strlen(name), canonical) == 0)
 		h->name[h->n++] = mem_strdup(canonical);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_outages: /api/v1/outages, the record of outages as JSON, the newest first, a
- * page at a time. What a query may say stands in mxwatch-status(7). Thread of the
+ * http_outages: /api/v1/outages, the record of outages as JSON, the newest
+ * first, a page at a time. mxwatch-status(7) describes the query. Thread of the
  * address. */
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 
 struct outages_request {
 	struct kept_query query;
-	const char *name[NAMES_MAX]; /* the connection's */
-	const char *wrong; /* the parameter that is; NULL: none */
+	const char *name[NAMES_MAX]; /* borrowed from the connection */
+	const char *wrong; /* the error; NULL: none */
 };
 
 static bool
@@ -107,7 +107,7 @@ http_outages(struct http *h, struct MHD_Connection *c, char **text)
 	r.query.name = r.name;
 	rc = buf_adds(&out, "{\"outages\":[");
 	MX_ASSERT(rc == 0);
-	out.max -= 64; /* for the end */
+	out.max -= 64; /* reserved for the end */
 	if (h->ledger != NULL)
 		more = ledger_page(h->ledger, &r.query, ",", &out, &before);
 	out.max += 64;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * http_page: the text is made into a C string when the program is built
- * (local.mk). The policy names its one style and its one script by their
- * SHA-256, worked out here, so that it cannot disagree with the text. */
+ * http_page: the text becomes a C string when the program is built (local.mk).
+ * The policy names its one style and its one script by their SHA-256, computed
+ * here, so that it always matches the text. */
 #include "exporters/http_page.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ sha256(const char *p, size_t len, unsigned char *digest)
 	MX_ASSERT(gnutls_hash_fast(GNUTLS_DIG_SHA256, p, len, digest) == 0);
 }
 
-/* "sha256-..." of what stands between the tags. */
+/* The "sha256-..." source of the text between the tags. */
 static void
 source_of(const char *open, const char *close, char *dst, size_t size)
 {

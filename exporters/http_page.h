@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * http_page: the status page, made of exporters/page, as the program
- * carries it, with what its answer needs: an entity tag and a policy that
- * lets a browser run this text and nothing else. Immutable; any thread. */
+ * http_page: the status page, built from exporters/page into the program, with
+ * the data of its answer: an entity tag, and a policy by which a browser
+ * executes this text and nothing else. Immutable; any thread. */
 #ifndef MX_EXPORTERS_HTTP_PAGE_H
 #define MX_EXPORTERS_HTTP_PAGE_H
 
@@ -10,7 +10,7 @@
 struct http_page {
 	const char *html; /* static */
 	size_t len;
-	char *gzip; /* NULL: could not be made */
+	char *gzip; /* NULL: compression failed */
 	size_t gzip_len;
 	char etag[40]; /* with its quotes */
 	char policy[512]; /* Content-Security-Policy */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_question: from the query of a request to what the loop is asked. Thread of the
- * address. */
+ * http_question: parses the query of a request into a question for the loop.
+ * Thread of the address. */
 #include <string.h>
 
 #include "base/text.h"
@@ -20,8 +20,8 @@ is_of_this_host(struct MHD_Connection *c)
 	return !http_client(c, &a) || addr_is_loopback(&a);
 }
 
-/* Addresses of people are for those who are on this host, or have said who they
- * are: a port that anybody may scrape metrics from does not give them away. */
+/* Addresses of people are shown only to clients on this host and to
+ * authenticated ones: a port that anybody may scrape must not disclose them. */
 static bool
 may_see_people(const struct http *h, struct MHD_Connection *c)
 {

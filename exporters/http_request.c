@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * http_request: from a request to its answer: who may see it, which page,
- * in which form. No request body is read, no name from the request is opened. Runs
- * on the thread of the address; everything it reads is immutable, has a lock of its
- * own, or is atomic. */
+ * http_request: makes the answer to a request: whether the client may see it,
+ * which page, in which form. No request body is read, and no name in a request
+ * is opened as a file. Runs on the thread of the address; all data that it
+ * reads are immutable, have a lock of their own, or are atomic. */
 #include "exporters/http_int.h"
 
 #include <stdio.h>
@@ -17,14 +17,14 @@
 #include "exporters/prometheus.h"
 #include "status/status_json.h"
 
-/* From so many domains on a document is made while it is sent. */
+/* With more domains a document is made while it is sent. */
 #define HTTP_STREAM_DOMAINS 1000
-/* The loop makes a snapshot every second: without one for this long it hangs. */
+/* The loop makes a snapshot every second: it hangs if the last one is older. */
 #define HTTP_STALE (10 * CLOCK_SEC)
 
-/* Of one connection. */
+/* For one connection. */
 #define HTTP_REQUESTS_MAX 1000
-/* Domains that one request may name for the history. */
+/* The maximum number of domains in a request for the history. */
 #define HISTORY_NAMES 64
 
 struct answer {
@@ -33,10 +33,10 @@ struct answer {
 	const char *fixed; /* static, in place of body */
 	char *body; /* freed by the response */
 	size_t len;
-	struct http_source source; /* of a stream, in place of body */
+	struct http_source source; /* a stream, in place of body */
 	bool gzip; /* body is compressed */
 	bool page; /* the status page: its own headers */
-	bool asks; /* there is none yet: the loop is asked */
+	bool asks; /* no answer yet: the question goes to the loop */
 	struct http_question question;
 };
 
@@ -171,7 +171,7 @@ argument(const struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* ?domain=NAME: with this one alone; ?brief=1: as status_brief.h. */
+/* ?domain=NAME: only this one; ?brief=1: see status_brief.h. */
 static void
 page_status(const struct request *r, struct answer *a)
 {
@@ -224,7 +224,7 @@ take_name(void *arg, enum MHD_ValueKind kind MX_UNUSED, const char *key,
 	return MHD_YES;
 }
 
-/* ?domain=NAME, several of them: with these alone. */
+/* ?domain=NAME, possibly repeated: only these. */
 static void
 page_history(const struct request *r, struct answer *a)
 {
@@ -365,7 +365,7 @@ make_answer(struct http *h, struct MHD_Connection *c, const char *path,
 	snapshot_unref(&s);
 }
 
-/* ---- a request */
+/* ---- requests */
 
 static void
 compress(struct MHD_Connection *c, struct answer *a)
@@ -387,7 +387,8 @@ compress(struct MHD_Connection *c, struct answer *a)
 	a->gzip = true;
 }
 
-/* So that a client that never goes does not keep its place from others. */
+/* Limits the requests of a connection, so that a client that never disconnects
+ * does not keep its place. */
 static bool
 is_last(struct MHD_Connection *c)
 {
@@ -452,7 +453,7 @@ reply(const struct http *h, struct MHD_Connection *c, struct answer *a)
 	return rc;
 }
 
-/* What there is of it in a request. */
+/* The Host headers of a request. */
 struct host_header {
 	const char *value;
 	unsigned n;
@@ -479,7 +480,7 @@ client_key(struct MHD_Connection *c)
 {
 	struct net_addr a;
 
-	/* those of a socket in the file system count as one */
+	/* all clients of a socket in the file system are one */
 	return http_client(c, &a) ? addr_client_key(&a) : 0;
 }
 
@@ -496,9 +497,9 @@ keep_host(void *arg, enum MHD_ValueKind kind MX_UNUSED, const char *key,
 	return MHD_YES;
 }
 
-/* Whether it is us who are asked (RFC 9112 3.2, 3.2.2): if not, the answer is
- * made. A socket in the file system is for a proxy, which may say what it likes:
- * no browser gets there. */
+/* Whether the request is meant for this server (RFC 9112 3.2, 3.2.2); if not,
+ * the answer is set. A socket in the file system is for a proxy, which may send
+ * any name: no browser can reach it. */
 static bool
 is_meant(struct http *h, struct MHD_Connection *c, const char *version,
     const char *authority, size_t len, struct answer *a)
@@ -527,7 +528,7 @@ is_meant(struct http *h, struct MHD_Connection *c, const char *version,
 	return v == HTTP_HOST_OURS;
 }
 
-/* Whether this client may see anything; if not, the answer is made. */
+/* Whether the client is authorized; if not, the answer is set. */
 static bool
 admit(struct http *h, struct MHD_Connection *c, struct answer *a)
 {
@@ -560,7 +561,7 @@ admit(struct http *h, struct MHD_Connection *c, struct answer *a)
 	return false;
 }
 
-/* A body is not waited for: the answer to its head is the last one. */
+/* A body is not read: the answer to the head ends the connection. */
 static bool
 has_body(struct MHD_Connection *c)
 {
@@ -570,7 +571,7 @@ has_body(struct MHD_Connection *c)
 	    (len != NULL && strspn(len, "0") != strlen(len));
 }
 
-/* The answer of the loop, or that there is none. False: not yet. */
+/* Sets the answer that the loop, or a time-out, has given. False: none yet. */
 static bool
 answered(struct http *h, struct MHD_Connection *c, void **state,
     struct answer *a)
@@ -589,13 +590,13 @@ answered(struct http *h, struct MHD_Connection *c, void **state,
 	return true;
 }
 
-/* True: the connection waits for the loop. */
+/* True: the connection is suspended until the loop answers. */
 static bool
 asked(struct http *h, struct MHD_Connection *c, void **state, struct answer *a)
 {
 	struct http_asker *asker;
 
-	if (*state == NULL) { /* MHD waits for its body, or it closes */
+	if (*state == NULL) { /* MHD has not read its body */
 		answer_text(a, MHD_HTTP_BAD_REQUEST, "no body is read here\n");
 		return false;
 	}
@@ -632,9 +633,10 @@ http_on_request(void *arg, struct MHD_Connection *c, const char *url,
 	size_t len;
 
 	(void)body;
-	*body_len = 0; /* whatever was sent is dropped */
-	/* MHD closes behind an answer that comes before the request has ended,
-	 * and it asks twice for each: at its head, and at its end. */
+	*body_len = 0; /* any body is discarded */
+	/* MHD closes the connection after an answer that comes before the end
+	 * of the request. It calls twice for each request: after its head, and
+	 * at its end. */
 	if (*state == NULL && !has_body(c)) {
 		*state = h;
 		return MHD_YES;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_stream: pieces, through gzip or not, into the buffers of MHD. */
+ * http_stream: see http_stream.h. Copies pieces, compressed or not, into the
+ * buffers of MHD. */
 #include "exporters/http_stream.h"
 
 #include <string.h>
@@ -11,9 +12,9 @@
 
 struct stream {
 	struct http_source source;
-	struct gzip *gzip; /* NULL: as it is */
+	struct gzip *gzip; /* NULL: uncompressed */
 	struct buf piece, packed;
-	size_t at; /* of what is sent */
+	size_t at; /* offset of the unsent rest */
 	bool last;
 };
 
@@ -29,7 +30,7 @@ on_free(void *arg)
 	mem_free(&st);
 }
 
-/* The next piece, in the buffer that is sent. 0 or an error. */
+/* Makes the next piece in the buffer that is sent. 0 or an error. */
 static int
 make_piece(struct stream *st)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http_tls: MHD says nothing of why it does not take a certificate, so the
- * files are given to GnuTLS first, which does. */
+ * http_tls: see http_tls.h. MHD does not report why it refuses a certificate,
+ * so the files are loaded with GnuTLS first. */
 #include "exporters/http_tls.h"
 
 #include <string.h>
@@ -36,8 +36,8 @@ datum(char *pem)
 	return (gnutls_datum_t){ (unsigned char *)pem, (unsigned)strlen(pem) };
 }
 
-/* How many certificates are in it, or an error of GnuTLS. With `id`, the key
- * of the first. */
+/* The number of certificates in the text, or an error of GnuTLS. Sets `id` (or
+ * NULL) to the key id of the first. */
 static int
 certificates(char *pem, unsigned char *id, size_t *id_len)
 {
@@ -77,8 +77,8 @@ key_id(char *pem, unsigned char *id, size_t *id_len)
 	return rc;
 }
 
-/* Piece by piece: gnutls_certificate_set_x509_key_mem() loses memory when the
- * pieces are no good (3.7.9), and each reading may find them so. */
+/* Checks each part by itself: gnutls_certificate_set_x509_key_mem() leaks
+ * memory for invalid parts (3.7.9), and each renewal may find such. */
 static int
 try_out(const struct http_tls *t, const char *cert_file, const char *key_file,
     const char *ca_file, struct mx_errbuf *eb)

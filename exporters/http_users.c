@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * http_users: reads the file of users and the header of a request. Both are
- * refused rather than guessed at: the file is an operator's, and what it
- * locks has to be what he meant; the header is anybody's. */
+ * http_users: parses the file of users and the header of a request. Both are
+ * refused rather than interpreted generously: the file has to protect what the
+ * operator meant, and the header may come from anybody. */
 #include <ctype.h>
 #include <string.h>
 
@@ -37,7 +37,7 @@ auth_users_count(const struct auth_users *u)
 	return u->n;
 }
 
-/* $2y$NN$ and 53 of bcrypt's base 64; the cost, or -1. */
+/* $2y$NN$ and 53 characters of bcrypt's base 64. Returns the cost, or -1. */
 static int
 bcrypt_cost(const char *hash, size_t len)
 {
@@ -148,7 +148,7 @@ auth_users_load(const char *path, struct mx_errbuf *eb)
 	return u;
 }
 
-/* ---- the header */
+/* ---- header */
 
 static int
 base64_digit(char c)
@@ -160,7 +160,7 @@ base64_digit(char c)
 	return p != NULL ? (int)(p - digits) : -1;
 }
 
-/* RFC 4648 4, whole groups only. dst gets a NUL behind it. */
+/* RFC 4648 4, whole groups only; dst is terminated by a NUL. */
 static int
 base64_decode(const char *src, size_t len, char *dst, size_t size, size_t *n)
 {

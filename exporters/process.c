@@ -15,7 +15,7 @@ count_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	struct dirent *e;
-	double n = -1; /* the one that reads the folder does not count */
+	double n = -1; /* not counting that of the folder */
 
 	if (d == NULL)
 		return -1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * process: what /proc says of this process. Any thread. */
+ * process: figures of this process from /proc. Any thread. */
 #ifndef MX_EXPORTERS_PROCESS_H
 #define MX_EXPORTERS_PROCESS_H
 
 #include <stdbool.h>
 
-struct process_info { /* -1: not known */
+struct process_info { /* -1: unknown */
 	double cpu_seconds, open_fds, max_fds, virtual_bytes, resident_bytes,
 	    threads;
 };

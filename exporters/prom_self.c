@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * prom_self: see prom_self.h. The names of process_* are those that every
- * client library gives them. */
+ * prom_self: see prom_self.h. The process_* metrics have the names that
+ * Prometheus client libraries use. */
 #include "exporters/prom_self.h"
 
 #include "base/mem.h"
@@ -38,7 +38,7 @@ put_build_info(struct prom_writer *w)
 	prom_puts(w, "} 1\n");
 }
 
-/* Values that /proc does not tell are left out, not faked. */
+/* Values that /proc does not have are left out. */
 static void
 put_process_rows(struct prom_writer *w, const struct process_info *pi,
     int64_t start)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * prom_self: the families that are not of the table: build_info and
- * process_*. Private to prometheus.c. Any thread; reads /proc/self. */
+ * prom_self: the families that are not in the table: build_info and process_*.
+ * Private to prometheus.c. Any thread; reads /proc/self. */
 #ifndef MX_EXPORTERS_PROM_SELF_H
 #define MX_EXPORTERS_PROM_SELF_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * prom_total: what many become follows from what they are: counters and
- * amounts add up (a state or an alert then counts the domains), of ages
- * and durations the largest counts, of deadlines the first. Where an alert
- * rule must see the worst of all, the smallest is taken by name. */
+ * prom_total: see prom_total.h. The nature of a metric decides how values are
+ * combined: counters and amounts are added (a state or an alert then counts the
+ * domains); of ages and durations the largest counts, of deadlines the first.
+ * Metrics whose alert rule has to see the worst value are listed by name and
+ * use the smallest. */
 #include "exporters/prom_total.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ struct prom_sum {
 	enum how how;
 	int64_t wall_ms;
 	double *total;
-	bool *any; /* by place */
+	bool *any; /* by place; has a value */
 };
 
 static enum how
@@ -56,7 +57,7 @@ prom_total_makes_sense(const struct metric *m)
 	return m->value != METRIC_INFO_PRIORITY;
 }
 
-/* One more object: a domain or a primary. */
+/* Includes one more object: a domain or a primary. */
 static void
 add(struct prom_sum *p, const void *base)
 {
@@ -80,7 +81,8 @@ add(struct prom_sum *p, const void *base)
 	}
 }
 
-/* A counter must not fall because a domain is gone. */
+/* Includes former domains: a counter must not decrease when a domain is
+ * removed. */
 static void
 add_gone(struct prom_sum *p, const struct domain_stats *gone)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * prom_write: see prom_write.h. A thousand domains are more than a hundred
- * thousand lines a scrape, so numbers are formatted by hand: printf took
- * three quarters of the time. Independent of the locale for the same
- * reason that it is fast. */
+ * prom_write: see prom_write.h. A thousand domains make more than a hundred
+ * thousand lines per scrape, so numbers are formatted without printf, which
+ * took three quarters of the time. This also makes the output independent of
+ * the locale. */
 #include "exporters/prom_write.h"
 
 #include <math.h>
@@ -84,12 +84,12 @@ put_digits(char *p, uint64_t v)
 }
 
 /* A duration is a whole number of nanoseconds, a time of day one of
- * milliseconds: r / scale is the double nearest to its decimal form, so that
- * form reads back the same. NULL: it is neither. */
+ * milliseconds: if r / scale is exactly v, the decimal form of r / scale reads
+ * back as v. NULL: v is neither. */
 static char *
 put_decimal(char *p, double v)
 {
-	bool fine = v < 9e6; /* what 53 bits hold of nanoseconds */
+	bool fine = v < 9e6; /* 53 bits hold this in nanoseconds */
 	uint64_t scale = fine ? 1000000000 : 1000, r, fraction;
 	unsigned places = fine ? 9 : 3;
 	double scaled = round(v * (double)scale);
@@ -198,7 +198,7 @@ put_line(struct prom_writer *w, const char *what, const char *prefix,
 	prom_put(w, "\n", 1);
 }
 
-/* OpenMetrics names the family, not its samples: no _total, no _info. Its
+/* OpenMetrics names the family, not its samples: without _total and _info. The
  * order is type, unit, help. */
 static void
 put_head_openmetrics(struct prom_writer *w, const char *prefix,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * prometheus: walks metrics.def family by family (all lines of a family must
- * be contiguous). Label values come from configuration, DNS names of
- * configured domains and closed sets, never from mail; they are escaped all
- * the same. A line is a copy of the family's name, the labels of the domain
- * or primary (made once a scrape), the rest of the labels (made once a
- * family) and the value: with a thousand domains there are more than a hundred
- * thousand of them. */
+ * prometheus: walks metrics.def family by family (all lines of a family must be
+ * contiguous). Label values come from the configuration, DNS names of
+ * configured domains and closed sets, never from mail; they are escaped all the
+ * same. A line is a copy of the family's name, the labels of the domain or
+ * primary (made once a scrape), the other labels (made once a family) and the
+ * value: with a thousand domains there are more than a hundred thousand
+ * lines. */
 #include "exporters/prometheus.h"
 
 #include <stdio.h>
@@ -17,20 +17,20 @@
 #include "exporters/prom_write.h"
 
 #define KEYS_MAX (256u << 20)
-/* The largest label sets: 7 codes x 10 reasons. */
+/* Enough for the largest label set: 7 codes x 10 reasons. */
 #define PLACES_MAX 128
 #define SUFFIX_MAX 96
-/* A piece ends behind so many objects of a family, or so many bytes. */
+/* A piece ends after so many objects of a family, or so many bytes. */
 #define OBJECTS_PIECE 1000
 #define PIECE_BYTES   (256u << 10)
 
-/* Where the labels of an object stand in keys. */
+/* The place of an object's labels in `keys`. */
 struct key {
 	size_t at, len;
 };
 
-/* Things that have a series each: the domains, primaries, receivers or
- * heartbeats. One that is NULL stands for all that mx_backup took in. */
+/* Objects with a series each: domains, primaries, receivers, heartbeats and the
+ * like. A NULL one stands for all that mx_backup took in. */
 struct objects {
 	size_t n;
 	const void **at;
@@ -54,7 +54,7 @@ struct suffixes {
 	char text[PLACES_MAX][SUFFIX_MAX];
 };
 
-/* Room for that many. */
+/* Allocates room for n objects. */
 static void
 set_objects(struct exposition *e, enum metric_scope scope, size_t n)
 {
@@ -63,7 +63,7 @@ set_objects(struct exposition *e, enum metric_scope scope, size_t n)
 		    mem_array(n + 1, sizeof(struct key)) };
 }
 
-/* The next one, with the labels key="name", and with a primary
+/* Appends an object, with the labels key="name" and, with a primary,
  * ,primary="..." after it. */
 static int
 add_object(struct exposition *e, enum metric_scope scope, const void *object,
@@ -82,8 +82,8 @@ add_object(struct exposition *e, enum metric_scope scope, const void *object,
 	return rc;
 }
 
-/* Strangers choose these names: they share a label. Their counters stay when the
- * last one is gone. */
+/* Strangers choose the names of these domains, so they share one label. Their
+ * counters stay when the last one is gone. */
 #define MX_BACKUP_NAME "mx_backup"
 
 static bool
@@ -181,8 +181,8 @@ free_objects(struct exposition *e)
 	}
 }
 
-/* `bare`: nothing stands before these labels. Their names and values are the
- * words of metrics.c, which need no escaping. */
+/* `bare`: no labels precede these. Their names and values are the words of
+ * metrics.c, which need no escaping. */
 static void
 make_suffixes(struct suffixes *x, const struct metric *m, bool bare)
 {
@@ -240,8 +240,8 @@ values_of(const struct exposition *e, const struct metric *m, const void *base,
 		    k % m->labels2->n, e->wall_ms);
 }
 
-/* All samples of one domain or primary: `name` and `key` are the beginning of
- * each line. */
+/* Writes all samples of one domain or primary: each line begins with `name` and
+ * `key`. */
 static void
 put_object(struct exposition *e, const struct metric *m, const char *name,
     size_t name_len, const struct key *key, const void *base,
@@ -270,7 +270,7 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
 	}
 }
 
-/* True when that was the last one of them. */
+/* Writes samples of further objects; true after the last one. */
 static bool
 put_each(struct exposition *e, const struct metric *m)
 {
@@ -288,8 +288,8 @@ put_each(struct exposition *e, const struct metric *m)
 	return e->object == o->n;
 }
 
-/* One sample for each place of the labels: of the whole, or of all domains
- * together. */
+/* Writes one sample for each place of the labels: of the whole server, or of
+ * all domains together. */
 static void
 put_one(struct exposition *e, const struct metric *m)
 {
@@ -352,8 +352,8 @@ put_histogram(struct exposition *e, const struct metric *m)
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 
-/* Lists, receivers, heartbeats and nodes are few, and primaries are where there are many
- * domains: they keep their names. */
+/* Lists, receivers, heartbeats and nodes are few, and so are primaries if there
+ * are many domains: these keep their labels. */
 static bool
 is_few(const struct metric *m)
 {
@@ -368,7 +368,7 @@ has_each(const struct metric *m, bool per_domain)
 	return is_few(m) || (per_domain && m->scope != METRIC_GLOBAL);
 }
 
-/* The family, or the next piece of it; true when it is through. */
+/* Writes the family, or its next piece; true when it is complete. */
 static bool
 put_family(struct exposition *e, const struct metric *m)
 {
@@ -376,7 +376,7 @@ put_family(struct exposition *e, const struct metric *m)
 
 	if (!each && !prom_total_makes_sense(m))
 		return true;
-	/* A family without a sample has no head, either. */
+	/* A family without samples has no head. */
 	if (is_few(m) && e->objects[m->scope].n == 0)
 		return true;
 	if (m->scope == METRIC_GLOBAL && !metric_applies(m, e->s))
@@ -463,7 +463,7 @@ prometheus_series(size_t ndomains, size_t nprimaries, size_t nservers,
 	const size_t objects[METRIC_SCOPE_MAX] = { [METRIC_DOMAIN] = ndomains,
 		[METRIC_PRIMARY] = nprimaries,
 		[METRIC_SERVER] = nservers };
-	/* Some more are in a cluster, beside thousands. */
+	/* A cluster adds only a few series. */
 	static const struct snapshot alone;
 	const struct metric *m;
 	size_t n = PROM_SELF_SERIES, places;
