@@ -14,7 +14,7 @@
 struct loading {
 	struct helper_job job; /* first */
 	struct daemon *d;
-	struct config *old; /* in force at the begin; a reference */
+	struct config *old; /* in force when it began; a reference */
 	bool source; /* a reload of the source's domains, not of the file */
 	struct domain_texts *texts; /* of the source; NULL: none */
 	struct conf_errors errs;

@@ -16,7 +16,7 @@
 
 #define PREFIX	     "maintenance/"
 #define PREFIX_ENDED "maintenance_ended/"
-#define SWEEP_NS     (2 * CLOCK_MS) /* what a slice may take */
+#define SWEEP_NS     (2 * CLOCK_MS) /* of a slice */
 #define SWEEP_LOOK   64 /* domains between two looks at the clock */
 
 struct maintenance_keeper {

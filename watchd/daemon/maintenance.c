@@ -70,8 +70,8 @@ drop(struct maintenance_set *s, size_t i)
 	mem_free(&w);
 }
 
-/* Executes the due edge of one window, which may be dropped. Returns the number
- * of subjects that were changed. */
+/* Executes the due edge of one window, which may be dropped. Returns the work
+ * done, in subjects. */
 static size_t
 settle(struct maintenance_set *s, size_t i, int64_t now)
 {

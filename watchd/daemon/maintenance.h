@@ -109,7 +109,7 @@ bool maintenance_of_primary(const struct maintenance_set *, const char *label,
 /* Whether any window is active. O(1). */
 bool maintenance_any(const struct maintenance_set *);
 
-/* All windows, by their begin. */
+/* All windows, by the time of their start. */
 void maintenance_each(struct maintenance_set *,
     void (*fn)(const struct maintenance *, void *arg), void *arg);
 /* The n-th subject of a window; NULL: no more. dst is used where a label has to

@@ -182,7 +182,7 @@ look_primaries(const struct maintenance_set *s, const char *const *labels,
 			*v = one;
 			continue;
 		}
-		one.hold &= v->hold; /* without a held one mail may go there */
+		one.hold &= v->hold; /* held only if all primaries are held */
 		if (one.until > v->until) {
 			one.until = v->until;
 			one.by = v->by;

@@ -12,7 +12,7 @@
 struct maintenance_window {
 	struct maintenance m;
 	struct recurrence when; /* of a recurring one */
-	/* The begin of the last occurrence, or of one ended early: it must not
+	/* The start of the last occurrence, or of one ended early: it must not
 	 * begin again. */
 	int64_t done;
 };

@@ -21,7 +21,7 @@
 #define QUESTIONS_MAX 300u
 #define THREADS	      16u
 
-/* A name that is asked about. */
+/* A name to be looked up. */
 struct name_question {
 	struct names *names;
 	const struct conf_domain *domain; /* its domain; NULL: hostname */

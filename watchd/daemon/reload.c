@@ -106,7 +106,7 @@ reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* ---- end and begin */
+/* ---- ending and beginning */
 
 static void reload_begin(struct reload *, struct domain_texts *);
 

@@ -51,7 +51,7 @@ ages_advance(struct ages *a, int64_t head)
 	a->head = head;
 }
 
-/* The arrival time used in the sum: for an arrival in the future, the begin of
+/* The arrival time used in the sum: for an arrival in the future, the start of
  * the step that counts it. */
 static int64_t
 counted_ms(int64_t arrival_ms, int64_t step)

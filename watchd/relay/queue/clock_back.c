@@ -64,7 +64,7 @@ part_again(struct part *e, int64_t now)
 		part_recount_age(e, now);
 }
 
-/* ---- all of them */
+/* ---- all parts */
 
 /* New parts are counted in the new ring, and parts that leave are subtracted
  * from the ring that counted them, so that the former ring is empty at the

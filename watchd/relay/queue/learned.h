@@ -74,7 +74,7 @@ struct learned {
 	uint32_t n, nbad; /* names; of them neither taken nor passed */
 	uint32_t tested; /* last test for catch-all */
 	uint32_t
-	    apart; /* seconds between two refusals; then one is news again */
+	    apart; /* seconds between two refusals that count for a bad name */
 	uint32_t cut_from, cut_to; /* refusals in this period are void */
 	bool catch_all;
 };

@@ -112,7 +112,7 @@ struct queue_conf {
 	uint32_t known_names; /* for each domain, see knowledge.h */
 	uint32_t learned_names; /* for all domains, see learned.h */
 	int64_t
-	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
+	    clock_step_ms; /* 0: the wall clock is trusted; see clock_step.h */
 	int64_t clock_settle_ms;
 	bool shared; /* domains are not ours before queue_attach() */
 };

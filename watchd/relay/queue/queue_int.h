@@ -63,8 +63,8 @@
 #define DEADLINE_AGAIN INT64_C(30000) /* a notification that was not stored */
 
 enum part_state {
-	PART_WAIT, /* for its retry time */
-	PART_READY, /* in dest.ready */
+	PART_WAIT, /* in ORDER_WAIT: for its retry time */
+	PART_READY, /* in ORDER_READY */
 	PART_OUT, /* a job has it */
 	PART_SAVING, /* its record is being written: nobody may load it */
 	PART_HELD,
@@ -673,7 +673,7 @@ void breaker_primary_hit(struct dest *, const char *label, enum breaker_hit,
     const char *reply, int64_t now);
 void breaker_primary_taken(struct queue *, const char *label);
 bool breaker_primary_closed(const struct queue *, const char *label);
-/* The begin of the primary's refusals that hit the domain; 0: it is not hit. */
+/* When the primary's refusals that hit the domain began; 0: it is not hit. */
 int64_t breaker_primary_since(const struct dest *);
 /* The number of other domains with a refusal there since it last accepted
  * mail. */

@@ -13,7 +13,7 @@
 #define SHOWN_EARLY_MS INT64_C(300000) /* at most, before the gate was opened */
 #define BELIEVED_MS    (INT64_C(5) * 86400000) /* believed without any proof */
 #define AGAIN_MS       INT64_C(3600000) /* pause after a contradiction */
-#define RECOVERY_MS    INT64_C(600000) /* since the begin of its flush */
+#define RECOVERY_MS    INT64_C(600000) /* since the start of its flush */
 
 /* The time if it is recent and not before an outage; else 0. */
 static int64_t
