@@ -24,7 +24,7 @@ struct clock_step {
 enum clock_step_news {
 	LEAP_NONE,
 	LEAP_AHEAD, /* doubted from now on, or for longer */
-	LEAP_BACK, /* set back; it had been ahead until now */
+	LEAP_BACK, /* set back: former times may be in the future */
 	LEAP_OVER, /* doubted for long enough: trusted now */
 };
 

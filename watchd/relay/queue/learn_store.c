@@ -92,7 +92,8 @@ dest_of(const struct learned_name *e)
 	return ((struct learn *)(void *)e->of)->dest;
 }
 
-/* Evicts that name; false: it is worth more than a bad name. */
+/* Evicts `least` for a new name, which may be `bad`. False: there is none, or
+ * it is worth more than the new one. */
 static bool
 give_way(struct learned_name *least, bool bad)
 {
