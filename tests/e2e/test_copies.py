@@ -133,7 +133,7 @@ def test_what_is_no_copy(down):
         with open(beside, "w", encoding="utf-8") as f:
             f.write(was)
         assert r.returncode in (1, 2) and said in r.stderr, r.stderr
-    refused(lambda e: e.update(sender="no address"), "is no sender")
+    refused(lambda e: e.update(sender="no address"), "is not a sender")
     refused(lambda e: e["recipients"][0].update(address="x@stranger.test"), "RCPT would be answered")
     refused(lambda e: e["recipients"][0].update(address="x"), "is not a recipient address")
     refused(lambda e: e["recipients"][0].update(state="delivered"), "no recipient waits")
