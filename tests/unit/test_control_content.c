@@ -177,8 +177,8 @@ static const struct {
 	{ REQUEST RCPT, "the envelope comes before" },
 	{ REQUEST ENVELOPE ENVELOPE, "comes twice" },
 	{ REQUEST ENVELOPE DATA, "the recipients come before" },
-	{ REQUEST "{\"envelope\":{\"sender\":\"x y\"}}\n", "is no sender" },
-	{ REQUEST "{\"envelope\":{}}\n", "is no sender" },
+	{ REQUEST "{\"envelope\":{\"sender\":\"x y\"}}\n", "is not a sender" },
+	{ REQUEST "{\"envelope\":{}}\n", "is not a sender" },
 	{ REQUEST ENVELOPE "{\"recipients\":[{\"address\":\"x\"}]}\n",
 	    "is not a recipient address" },
 	{ REQUEST ENVELOPE

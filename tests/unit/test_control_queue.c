@@ -62,15 +62,15 @@ listings_are_filtered(void **state)
 static const struct {
 	const char *fields, *error;
 } wrong[] = {
-	{ "\"older\":\"soon\"", "\\\"soon\\\" is no age" },
-	{ "\"younger\":\"0\"", "\\\"0\\\" is no age" },
-	{ "\"larger\":\"big\"", "\\\"big\\\" is no size" },
+	{ "\"older\":\"soon\"", "\\\"soon\\\" is not an age" },
+	{ "\"younger\":\"0\"", "\\\"0\\\" is not an age" },
+	{ "\"larger\":\"big\"", "\\\"big\\\" is not a size" },
 	{ "\"client\":\"example.org\"", "is neither an address nor a prefix" },
-	{ "\"state\":\"held,queued\"", "\\\"queued\\\" is no state" },
-	{ "\"state\":\"\"", "is no state" },
+	{ "\"state\":\"held,queued\"", "\\\"queued\\\" is not a state" },
+	{ "\"state\":\"\"", "is not a state" },
 	{ "\"sort\":\"colour\"", "nothing to sort by: age, size" },
-	{ "\"limit\":\"0\"", "is no limit" },
-	{ "\"limit\":\"99999999\"", "is no limit" },
+	{ "\"limit\":\"0\"", "is not a limit" },
+	{ "\"limit\":\"99999999\"", "is not a limit" },
 	{ "\"domain\":\"a.example\",\"pattern\":\"*\"", "usage: queue" },
 };
 
@@ -315,7 +315,7 @@ static const struct {
 	    "\"hold\",\"domain\":\"example.org\",\"dry_run\":true",
 	    { "\"rc\":0,\"dry_run\":true,\"messages\":3" }, 0, NULL },
 	{ "an age that is none", "\"remove\",\"older\":\"soon\"",
-	    { "\"rc\":2", "is no age" }, 0, "remove   2" },
+	    { "\"rc\":2", "is not an age" }, 0, "remove   2" },
 	{ "extend of a pattern",
 	    "\"extend\",\"pattern\":\"example.*\",\"add\":\"1d\"",
 	    { "\"rc\":0,\"messages\":3,", "\"domains\":1," }, 0,

@@ -184,11 +184,11 @@ static const struct {
 	{ "version: STSv1\nmode: enforce\nmax_age:\n", "max_age", false },
 	{ "version: STSv1\nmode: enforce\nmax_age: 99999999999999999\n",
 	    "max_age", false },
-	{ HEAD "mx: *.*.example.net\n", "no host name", false },
-	{ HEAD "mx: m*.example.net\n", "no host name", false },
-	{ HEAD "mx: *.\n", "no host name", false },
-	{ HEAD "mx:\n", "no host name", false },
-	{ HEAD "mx: 192.0.2.1\n", "no host name", false },
+	{ HEAD "mx: *.*.example.net\n", "not a host name", false },
+	{ HEAD "mx: m*.example.net\n", "not a host name", false },
+	{ HEAD "mx: *.\n", "not a host name", false },
+	{ HEAD "mx:\n", "not a host name", false },
+	{ HEAD "mx: 192.0.2.1\n", "not a host name", false },
 	{ "<html>\n<body>404</body>\n", "no colon", false },
 };
 
