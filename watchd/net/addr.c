@@ -210,6 +210,12 @@ addr_is_any(const struct net_addr *a)
 }
 
 bool
+addr_is_here(const struct net_addr *a)
+{
+	return addr_is_loopback(a) || addr_is_any(a);
+}
+
+bool
 addr_is_loopback(const struct net_addr *a)
 {
 	struct in_addr v4;

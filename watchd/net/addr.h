@@ -41,6 +41,8 @@ bool addr_is_loopback(const struct net_addr *);
 /* Whether the kernel has sockets of this family: it may be without IPv6. */
 bool addr_family_there(int family);
 bool addr_is_any(const struct net_addr *); /* 0.0.0.0, :: */
+/* An address at which any host reaches itself: loopback, or the above. */
+bool addr_is_here(const struct net_addr *);
 /* The key under which a client is counted: the address, or its /64. */
 uint64_t addr_client_key(const struct net_addr *);
 

@@ -46,17 +46,6 @@ pin_unref(struct pin **pp)
 	mem_free(&p);
 }
 
-/* Addresses at which any host reaches itself. */
-static bool
-is_here(const struct net_addr *a)
-{
-	if (addr_is_loopback(a))
-		return true;
-	if (a->u.sa.sa_family == AF_INET)
-		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 /* To the kernel ::ffff:192.0.2.7 is 192.0.2.7. */
 static struct net_addr
 unmapped(const struct net_addr *a)
@@ -80,7 +69,7 @@ pin_allows(const struct pin *p, const struct net_addr *a, bool ours)
 	if (p == NULL)
 		return true;
 	plain = unmapped(a);
-	return !is_here(&plain) && !(ours && p->never_us) &&
+	return !addr_is_here(&plain) && !(ours && p->never_us) &&
 	    prefix_list_match(p->networks, &plain);
 }
 

@@ -178,17 +178,6 @@ name_is_ours(const struct route_self *self, const char *name, uint16_t port)
 	return false;
 }
 
-/* Addresses at which this host reaches itself. */
-static bool
-addr_is_here(const struct net_addr *a)
-{
-	if (addr_is_loopback(a))
-		return true;
-	if (a->u.sa.sa_family == AF_INET)
-		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 static bool
 addr_is_listed(const struct route_self *self, size_t from,
     const struct net_addr *a)
