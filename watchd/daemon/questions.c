@@ -23,7 +23,8 @@ struct web_question {
 	struct questions *of;
 	struct http_question asked;
 	/* for the ages: next message, histogram */
-	uint64_t after, count[HIST_MAX + 1];
+	uint64_t after;
+	struct hist ages;
 };
 
 struct questions {
@@ -139,7 +140,7 @@ ages_text(const struct web_question *q)
 			json_num(j, "le", hist_age.le[i]);
 		else
 			json_null(j, "le");
-		json_num(j, "messages", (double)q->count[i]);
+		json_num(j, "messages", (double)q->ages.count[i]);
 	}
 	return json_print(o);
 }
@@ -148,12 +149,9 @@ static void
 count_age(void *arg, const char *domain MX_UNUSED, int64_t arrival_ms)
 {
 	struct web_question *q = arg;
-	double age = (double)(clock_wall_ms() - arrival_ms) / 1e3;
-	unsigned i;
 
-	for (i = 0; i < hist_age.n && age > hist_age.le[i]; i++)
-		;
-	q->count[i]++;
+	hist_add(&q->ages, &hist_age,
+	    (double)(clock_wall_ms() - arrival_ms) / 1e3);
 }
 
 static void
