@@ -5,6 +5,7 @@
 package MxImport::Draft;
 use strict;
 use warnings;
+use MxImport::Value qw(is_domain);
 
 use constant {
 	LIST_MAX => 1024,	# values of a list, see mxwatchd.conf(5)
@@ -45,6 +46,16 @@ sub set {
 	push @{ $self->{order}{$section} }, $name
 	    if !exists $self->{set}{$section}{$name};
 	$self->{set}{$section}{$name} = $value;
+	return;
+}
+
+# The name of the other server, which `what` gives it.
+sub hostname {
+	my ($self, $what, $name) = @_;
+
+	return $self->set('', 'hostname', $name)
+	    if is_domain($name) && $name =~ /\./;
+	$self->lost("$what = $name", 'it is no name with a domain; set hostname');
 	return;
 }
 

@@ -53,13 +53,8 @@ sub intake {
 	my ($self) = @_;
 	my ($source, $draft) = @$self{qw(source draft)};
 
-	my $name = $self->effective('primary_hostname');
-	if (is_domain($name) && $name =~ /\./) {
-		$draft->set('', 'hostname', $name);
-	} else {
-		$draft->lost("primary_hostname = $name",
-		    'it is no name with a domain; set hostname');
-	}
+	$draft->hostname('primary_hostname',
+	    $self->effective('primary_hostname'));
 	for my $row (@NUMBERS) {
 		my ($from, $section, $option, $min, $max, $none) = @$row;
 		my $given = $source->given($from) // next;

@@ -8,7 +8,7 @@ use Socket qw(AF_INET AF_INET6 SOCK_STREAM getaddrinfo inet_ntop
     unpack_sockaddr_in unpack_sockaddr_in6);
 use MxImport::Draft;
 use MxImport::Postfix::Restrictions;
-use MxImport::Value qw(braced_list clamp is_address is_domain is_loopback
+use MxImport::Value qw(braced_list clamp is_address is_loopback
     is_prefix seconds);
 
 sub translate {
@@ -84,12 +84,7 @@ sub hostname {
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my $name = $settings->value('myhostname');
 
-	if (is_domain($name) && $name =~ /\./) {
-		$draft->set('', 'hostname', $name);
-	} else {
-		$draft->lost("myhostname = $name",
-		    'it is no name with a domain; set hostname');
-	}
+	$draft->hostname('myhostname', $name);
 	my $helo = $settings->given('smtp_helo_name');
 	$draft->lost("smtp_helo_name = $helo", 'hostname is what EHLO says')
 	    if defined $helo && $helo ne $name;
