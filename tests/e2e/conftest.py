@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from lib.beside import Beside, is_beside, last  # noqa: E402
+from lib.browser import Browser         # noqa: E402
 from lib.cases import cases, note       # noqa: E402
 from lib.dns import Dns                 # noqa: E402
 from lib.engine import Engine, Nodes    # noqa: E402
@@ -87,6 +88,13 @@ def module_stack():
     s = Stack()
     yield s
     s.close()
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    b = Browser()
+    yield b
+    b.close()
 
 
 @pytest.fixture

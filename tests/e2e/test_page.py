@@ -2,7 +2,6 @@
 """The status page in Chromium: an outage and its end as a person sees them, in all
 states, and with hostile texts; test_page_many.py has it with many domains. SHOTS names a
 folder for the screenshots."""
-import os
 import threading
 import time
 import urllib.error
@@ -12,25 +11,12 @@ import pytest
 
 from lib import browser
 from lib.net import LocalAddress, free_port
-from lib.page import Api, document
+from lib.page import Api, document, no_overflow, shot
 from lib.smtp import send
 from lib.wait import wait_for
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
-SHOTS = os.environ.get("SHOTS")
 HOSTILE = '<script>window.pwned=1</script><img src=x onerror="window.pwned=2">'
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    b = browser.Browser()
-    yield b
-    b.close()
-
-
-def shot(b, name):
-    if SHOTS:
-        b.screenshot(os.path.join(SHOTS, name + ".png"))
 
 
 def row(b, domain):
@@ -46,12 +32,6 @@ def wait_row(b, domain, *parts):
             assert p in got, got
         return got
     return wait_for(there, 15, "the row of %s" % domain, step=0.1)
-
-
-def no_overflow(b):
-    # not of the window: that of a phone widens with what is too wide
-    return b.run("return document.documentElement.scrollWidth <="
-                 " document.documentElement.clientWidth;")
 
 
 def test_an_outage_and_its_end(stack, chrome):

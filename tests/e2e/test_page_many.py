@@ -1,34 +1,20 @@
 # SPDX-License-Identifier: ISC
 """The status page in Chromium with 2, 300 and 5,000 domains: what a person sees of them,
 how he finds his way, and that it stays light. SHOTS names a folder for the screenshots."""
-import os
 import re
 import time
 
 import pytest
 
 from lib import browser
-from lib.page import DAY, HOSTERS, Api, alert, document, domain
+from lib.page import DAY, HOSTERS, Api, alert, document, domain, no_overflow, shot
 from lib.wait import wait_for
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
-SHOTS = os.environ.get("SHOTS")
 TAB, ENTER, ESCAPE = "\ue004", "\ue007", "\ue00c"
 DOWN, UP, END, HOME = "\ue015", "\ue013", "\ue010", "\ue011"
 RED = {"light": "rgb(184, 34, 42)", "dark": "rgb(255, 123, 123)"}
 MANY = (2, 300, 5000)
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    b = browser.Browser()
-    yield b
-    b.close()
-
-
-def shot(b, name):
-    if SHOTS:
-        b.screenshot(os.path.join(SHOTS, name + ".png"))
 
 
 def looked(b, api, fragment="", width=1400, height=900, dark=False, phone=False):
@@ -52,12 +38,6 @@ def lines(b):
 
 def click(b, css):
     b.run("document.querySelector(arguments[0]).click()", css)
-
-
-def no_overflow(b):
-    # not of the window: that of a phone widens with what is too wide
-    return b.run("return document.documentElement.scrollWidth <="
-                 " document.documentElement.clientWidth;")
 
 
 def color(b, css):

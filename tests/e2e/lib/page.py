@@ -22,6 +22,20 @@ HOSTERS = (("mx1.hoster-a.example:25", 20), ("mx1.hoster-b.example:25", 8),
            ("mx.small.example:25", 2))
 
 
+SHOTS = os.environ.get("SHOTS")  # a folder for screenshots
+
+
+def shot(b, name):
+    if SHOTS:
+        b.screenshot(os.path.join(SHOTS, name + ".png"))
+
+
+def no_overflow(b):
+    # not of the window: that of a phone widens with what is too wide
+    return b.run("return document.documentElement.scrollWidth <="
+                 " document.documentElement.clientWidth;")
+
+
 def hoster(i):
     """The primary that is to blame for the i-th domain that is down."""
     i %= 30
