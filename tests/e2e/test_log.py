@@ -104,6 +104,7 @@ def test_delays_are_seconds_and_add_up(world):
     assert len(parts) == 4 and min(parts) >= 0
     assert abs(sum(parts) - float(line["delay"])) < 0.01
     assert parts[0] >= 0.3
+    assert float(ended(d, i)["delay"]) >= float(line["delay"])  # counted from the same moment
 
 
 def test_the_address_that_the_sender_wrote(world):

@@ -128,23 +128,41 @@ mail_log_accepted(const char *module, const struct envelope *e, const char *by)
 	}
 }
 
+/* How long the client sent it, as far as that is known: not of a message that
+ * was queued again, whose arrival is that moment. */
+static int64_t
+receive_ms(const struct envelope *e, int64_t began_ms)
+{
+	return began_ms != 0 && began_ms < e->arrival_ms &&
+		(e->flags & ENV_REPLAYED) == 0 ?
+	    e->arrival_ms - began_ms :
+	    0;
+}
+
+static void
+field_delay(struct fields *f, const struct envelope *e, int64_t began_ms,
+    int64_t now_ms)
+{
+	char text[24];
+
+	field_add(f, " delay=%s",
+	    seconds(now_ms - e->arrival_ms + receive_ms(e, began_ms), text,
+		sizeof(text)));
+}
+
 static void
 field_delays(struct fields *f, const struct envelope *e,
     const struct mail_log_attempt *a, int64_t now_ms)
 {
-	char all[24], part[4][24];
-	int64_t receive = 0, wait;
+	const int64_t ms[4] = { receive_ms(e, a->began_ms),
+		now_ms - e->arrival_ms - a->connect_ms - a->spent_ms,
+		a->connect_ms, a->spent_ms };
+	char text[24];
 
-	if (a->began_ms != 0 && a->began_ms < e->arrival_ms &&
-	    (e->flags & ENV_REPLAYED) == 0)
-		receive = e->arrival_ms - a->began_ms;
-	wait = now_ms - e->arrival_ms - a->connect_ms - a->spent_ms;
-	field_add(f, " delay=%s delays=%s/%s/%s/%s",
-	    seconds(now_ms - e->arrival_ms + receive, all, sizeof(all)),
-	    seconds(receive, part[0], sizeof(part[0])),
-	    seconds(wait, part[1], sizeof(part[1])),
-	    seconds(a->connect_ms, part[2], sizeof(part[2])),
-	    seconds(a->spent_ms, part[3], sizeof(part[3])));
+	field_delay(f, e, a->began_ms, now_ms);
+	for (unsigned i = 0; i < MX_COUNT(ms); i++)
+		field_add(f, "%s%s", i == 0 ? " delays=" : "/",
+		    seconds(ms[i], text, sizeof(text)));
 }
 
 static const char *
@@ -205,18 +223,17 @@ mail_log_attempt(const struct envelope *e, const struct mail_log_attempt *a,
 
 void
 mail_log_given_up(const struct envelope *e, const struct rcpt *r,
-    const char *status, int64_t now_ms)
+    const char *status, int64_t began_ms, int64_t now_ms)
 {
 	struct fields f;
-	char id[TEXT_ID_MAX], delay[24];
+	char id[TEXT_ID_MAX];
 
 	fields_init(&f);
 	field_to(&f, r);
 	field_add(&f, " from=%s domain=%s", log_q(e->sender), e->domain);
 	if (e->host != NULL)
 		field_add(&f, " nexthop=%s", log_q(e->host));
-	field_add(&f, " delay=%s",
-	    seconds(now_ms - e->arrival_ms, delay, sizeof(delay)));
+	field_delay(&f, e, began_ms, now_ms);
 	field_reply(&f, r->code, &r->status, r->reply);
 	field_message_id(&f, e);
 	log_info("queue", "id=%s event=given_up status=%s%s",
@@ -236,10 +253,11 @@ end_word(const struct envelope *e)
 }
 
 void
-mail_log_end(const struct envelope *e, bool kept, int64_t now_ms)
+mail_log_end(const struct envelope *e, bool kept, int64_t began_ms,
+    int64_t now_ms)
 {
 	struct fields f;
-	char id[TEXT_ID_MAX], delay[24];
+	char id[TEXT_ID_MAX];
 
 	fields_init(&f);
 	if (e->nrcpts == 1)
@@ -249,9 +267,8 @@ mail_log_end(const struct envelope *e, bool kept, int64_t now_ms)
 	    e->domain, e->nrcpts, envelope_count(e, RCPT_DELIVERED),
 	    envelope_count(e, RCPT_FAILED), envelope_count(e, RCPT_EXPIRED),
 	    envelope_count(e, RCPT_PENDING));
-	field_add(&f, " delay=%s vault=%s",
-	    seconds(now_ms - e->arrival_ms, delay, sizeof(delay)),
-	    kept ? "yes" : "no");
+	field_delay(&f, e, began_ms, now_ms);
+	field_add(&f, " vault=%s", kept ? "yes" : "no");
 	field_message_id(&f, e);
 	log_info("queue", "id=%s event=end status=%s from=%s%s",
 	    text_id(e->id, id), end_word(e), log_q(e->sender), f.text);

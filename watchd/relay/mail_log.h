@@ -52,10 +52,11 @@ void mail_log_attempt(const struct envelope *, const struct mail_log_attempt *,
 
 /* A recipient that is given up; `status` is one word. */
 void mail_log_given_up(const struct envelope *, const struct rcpt *,
-    const char *status, int64_t now_ms);
+    const char *status, int64_t began_ms, int64_t now_ms);
 
 /* The part has left the queue; `kept`: for the vault. */
-void mail_log_end(const struct envelope *, bool kept, int64_t now_ms);
+void mail_log_end(const struct envelope *, bool kept, int64_t began_ms,
+    int64_t now_ms);
 /* The same for a part whose record could not be read. */
 void mail_log_end_unread(uint64_t id, const char *domain);
 

@@ -288,7 +288,7 @@ log_given_up(const struct envelope *env, int64_t now)
 			mail_log_given_up(env, &env->rcpts[i],
 			    env->rcpts[i].state == RCPT_EXPIRED ? "expired" :
 								  "failed",
-			    now);
+			    store_id_ms(env->id), now);
 }
 
 static void

@@ -148,7 +148,7 @@ vault_or_remove(struct part *e, const struct envelope *env)
 {
 	bool kept = is_kept(e, env);
 
-	mail_log_end(env, kept, clock_wall_ms());
+	mail_log_end(env, kept, store_id_ms(env->id), clock_wall_ms());
 	if (kept)
 		record_vault(e, vault_envelope(env, ""));
 	else
@@ -160,7 +160,7 @@ vault_or_remove(struct part *e, const struct envelope *env)
 static void
 log_removed(const struct part *e, const struct envelope *env, bool kept)
 {
-	int64_t now = clock_wall_ms();
+	int64_t began = store_id_ms(e->id), now = clock_wall_ms();
 
 	if (env == NULL) {
 		mail_log_end_unread(e->id, e->dest->name);
@@ -168,8 +168,9 @@ log_removed(const struct part *e, const struct envelope *env, bool kept)
 	}
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_PENDING)
-			mail_log_given_up(env, &env->rcpts[i], "removed", now);
-	mail_log_end(env, kept, now);
+			mail_log_given_up(env, &env->rcpts[i], "removed", began,
+			    now);
+	mail_log_end(env, kept, began, now);
 }
 
 static void
