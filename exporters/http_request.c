@@ -51,13 +51,21 @@ answer_text(struct answer *a, unsigned status, const char *text)
 	a->len = strlen(text);
 }
 
+/* Takes over the text: JSON if the status is 200, else a sentence. */
+static void
+answer_made(struct answer *a, unsigned status, char *text)
+{
+	a->status = status;
+	a->type = status == MHD_HTTP_OK ? "application/json" :
+					  "text/plain; charset=utf-8";
+	a->body = text;
+	a->len = strlen(text);
+}
+
 static void
 answer_json(struct answer *a, char *text)
 {
-	a->status = MHD_HTTP_OK;
-	a->type = "application/json";
-	a->body = text;
-	a->len = strlen(text);
+	answer_made(a, MHD_HTTP_OK, text);
 }
 
 static const char *
@@ -274,12 +282,9 @@ static void
 page_outages(const struct request *r, struct answer *a)
 {
 	char *text;
+	unsigned status = http_outages(r->h, r->c, &text);
 
-	a->status = http_outages(r->h, r->c, &text);
-	a->type = a->status == MHD_HTTP_OK ? "application/json" :
-					     "text/plain; charset=utf-8";
-	a->body = text;
-	a->len = strlen(text);
+	answer_made(a, status, text);
 }
 
 static void
@@ -577,15 +582,13 @@ answered(struct http *h, struct MHD_Connection *c, void **state,
     struct answer *a)
 {
 	struct http_asker *asker = *state;
-	char *text = http_desk_take(h->desk, &asker, &a->status);
+	unsigned status;
+	char *text = http_desk_take(h->desk, &asker, &status);
 
 	if (text == NULL)
 		return false;
 	*state = h;
-	a->type = a->status == MHD_HTTP_OK ? "application/json" :
-					     "text/plain; charset=utf-8";
-	a->body = text;
-	a->len = strlen(text);
+	answer_made(a, status, text);
 	compress(c, a);
 	return true;
 }
