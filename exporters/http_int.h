@@ -58,6 +58,8 @@ unsigned http_outages(struct http *, struct MHD_Connection *, char **text);
 unsigned http_question(struct http *, struct MHD_Connection *,
     enum http_question_kind, struct http_question *, const char **why);
 
+/* The parameter of the query; NULL: it is not there, or has no value. */
+const char *http_argument(struct MHD_Connection *, const char *name);
 /* The client's address; false: it uses a socket in the file system. */
 bool http_client(struct MHD_Connection *, struct net_addr *);
 

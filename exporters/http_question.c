@@ -6,12 +6,6 @@
 #include "base/text.h"
 #include "exporters/http_int.h"
 
-static const char *
-query(struct MHD_Connection *c, const char *name)
-{
-	return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
-}
-
 static bool
 is_of_this_host(struct MHD_Connection *c)
 {
@@ -33,7 +27,8 @@ unsigned
 http_question(struct http *h, struct MHD_Connection *c,
     enum http_question_kind kind, struct http_question *q, const char **why)
 {
-	const char *domain = query(c, "domain"), *after = query(c, "after");
+	const char *domain = http_argument(c, "domain");
+	const char *after = http_argument(c, "after");
 	bool part;
 
 	*q = (struct http_question){ .kind = kind };

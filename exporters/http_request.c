@@ -74,6 +74,12 @@ header(struct MHD_Connection *c, const char *name)
 	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
 }
 
+const char *
+http_argument(struct MHD_Connection *c, const char *name)
+{
+	return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+}
+
 struct request {
 	struct http *h;
 	struct MHD_Connection *c;
@@ -173,17 +179,11 @@ answer_one_domain(const struct request *r, const char *name, struct answer *a)
 	answer_json(a, json_print(status_json_one(r->s, d, r->now_ms)));
 }
 
-static const char *
-argument(const struct request *r, const char *name)
-{
-	return MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, name);
-}
-
 /* ?domain=NAME: only this one; ?brief=1: see status_brief.h. */
 static void
 page_status(const struct request *r, struct answer *a)
 {
-	const char *domain = argument(r, "domain");
+	const char *domain = http_argument(r->c, "domain");
 	struct status_stream *st;
 	struct buf out = BUF_INIT(SIZE_MAX / 2);
 	int rc;
@@ -195,7 +195,7 @@ page_status(const struct request *r, struct answer *a)
 	st = mem_alloc(sizeof(*st));
 	st->s = snapshot_ref(r->s);
 	st->now_ms = r->now_ms;
-	st->walk.brief = argument(r, "brief") != NULL;
+	st->walk.brief = http_argument(r->c, "brief") != NULL;
 	if (is_long(r)) {
 		a->status = MHD_HTTP_OK;
 		a->type = "application/json";
