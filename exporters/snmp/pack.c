@@ -127,7 +127,7 @@ static void
 pack_primary(struct wire_primary *w, const struct snap_server *p,
     const struct pack_sum *sum, uint32_t index)
 {
-	double seconds = 0;
+	double seconds = snap_probe_seconds(p->phase_seconds);
 
 	w->index = index;
 	w->state = p->state + 1; /* the MIB begins at 1 */
@@ -144,8 +144,6 @@ pack_primary(struct wire_primary *w, const struct snap_server *p,
 	w->connections = p->host.connections;
 	w->paused = p->host.paused;
 	w->refused = p->host.refused;
-	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++)
-		seconds += p->phase_seconds[i];
 	w->probe_ms = (uint64_t)(seconds * 1000 + 0.5);
 	w->probes = p->probes;
 	w->failures = p->failures;

@@ -158,9 +158,7 @@ add(struct point *p, const struct snap_domain *d)
 		pr = &d->primary[i];
 		if (!pr->probed)
 			continue;
-		seconds = 0;
-		for (unsigned k = 0; k < SMTP_PHASE_MAX; k++)
-			seconds += pr->phase_seconds[k];
+		seconds = snap_probe_seconds(pr->phase_seconds);
 		if ((float)seconds > p->probe)
 			p->probe = (float)seconds;
 	}

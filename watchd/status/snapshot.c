@@ -207,6 +207,16 @@ snap_stuck_ms(const struct snap_domain *d, int64_t wall_ms)
 	return from < wall_ms ? wall_ms - from : 0;
 }
 
+double
+snap_probe_seconds(const double *phase_seconds)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++)
+		sum += phase_seconds[i];
+	return sum;
+}
+
 const struct snap_domain *
 snap_list_at(const struct snap_list *l, unsigned i)
 {

@@ -474,6 +474,8 @@ double snap_lifetime_used(const struct snap_domain *, int64_t wall_ms);
  * domain is up and not on hold: since the later of arrival and that, ms; 0:
  * none. */
 int64_t snap_stuck_ms(const struct snap_domain *, int64_t wall_ms);
+/* The time of a whole probe: of all SMTP_PHASE_MAX phases. */
+double snap_probe_seconds(const double *phase_seconds);
 
 const struct snap_domain *snap_list_at(const struct snap_list *, unsigned i);
 /* The index of the name, or the one at which it would be inserted. O(log n). */

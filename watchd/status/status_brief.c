@@ -29,11 +29,7 @@ put_text(cJSON *o, const char *key, const char *s)
 static void
 put_probe(cJSON *o, const double *phase_seconds, enum smtp_phase failed)
 {
-	double sum = 0;
-
-	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++)
-		sum += phase_seconds[i];
-	put_num(o, "probe_seconds", sum);
+	put_num(o, "probe_seconds", snap_probe_seconds(phase_seconds));
 	if (failed != SMTP_PHASE_NONE)
 		json_text(o, "failed_phase", smtp_phase_name(failed));
 }
