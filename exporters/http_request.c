@@ -184,29 +184,24 @@ static void
 page_status(const struct request *r, struct answer *a)
 {
 	const char *domain = http_argument(r->c, "domain");
+	bool brief = http_argument(r->c, "brief") != NULL;
 	struct status_stream *st;
-	struct buf out = BUF_INIT(SIZE_MAX / 2);
-	int rc;
 
 	if (domain != NULL) {
 		answer_one_domain(r, domain, a);
 		return;
 	}
+	if (!is_long(r)) {
+		answer_json(a, status_json(r->s, r->now_ms, brief));
+		return;
+	}
 	st = mem_alloc(sizeof(*st));
 	st->s = snapshot_ref(r->s);
 	st->now_ms = r->now_ms;
-	st->walk.brief = http_argument(r->c, "brief") != NULL;
-	if (is_long(r)) {
-		a->status = MHD_HTTP_OK;
-		a->type = "application/json";
-		a->source = (struct http_source){ next_status, end_status, st };
-		return;
-	}
-	while ((rc = next_status(st, &out)) == 0)
-		;
-	MX_ASSERT(rc == 1);
-	end_status(st);
-	answer_json(a, buf_take(&out));
+	st->walk.brief = brief;
+	a->status = MHD_HTTP_OK;
+	a->type = "application/json";
+	a->source = (struct http_source){ next_status, end_status, st };
 }
 
 struct history_names {

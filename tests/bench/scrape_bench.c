@@ -136,7 +136,7 @@ bench_status(struct snapshot *s)
 		char *text;
 
 		t = cpu_now();
-		text = status_json(s, s->wall_ms);
+		text = status_json(s, s->wall_ms, false);
 		took[i] = cpu_now() - t;
 		len = strlen(text);
 		mem_free(&text);

@@ -68,7 +68,7 @@ show(const struct cluster *c, const char *domain)
 static cJSON *
 document(struct snapshot *s)
 {
-	char *text = status_json(s, WALL);
+	char *text = status_json(s, WALL, false);
 	cJSON *o = cJSON_Parse(text);
 
 	assert_non_null(o);

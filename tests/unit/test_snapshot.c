@@ -259,7 +259,7 @@ document_in_pieces(void **state)
 		    sizes[i] == 0 ?
 			1 :
 			(sizes[i] + STATUS_JSON_PIECE - 1) / STATUS_JSON_PIECE);
-		whole = status_json(s, 1000);
+		whole = status_json(s, 1000, false);
 		assert_string_equal(buf_str(&out), whole);
 		o = cJSON_Parse(whole);
 		assert_int_equal(cJSON_GetArraySize(json_get(o, "domains")),
@@ -316,7 +316,7 @@ a_brief_document(void **state)
 	while ((rc = status_json_next(&w, s, 1000, &out)) == 0)
 		;
 	assert_int_equal(rc, 1);
-	text = status_json(s, 1000);
+	text = status_json(s, 1000, false);
 	assert_true(out.len * 5 < strlen(text));
 	o = cJSON_Parse(buf_str(&out));
 	all = cJSON_Parse(text);

@@ -631,10 +631,10 @@ status_json_next(struct status_walk *w, const struct snapshot *s,
 }
 
 char *
-status_json(const struct snapshot *s, int64_t wall_ms)
+status_json(const struct snapshot *s, int64_t wall_ms, bool brief)
 {
 	struct buf out = BUF_INIT(SIZE_MAX / 2);
-	struct status_walk w = { 0 };
+	struct status_walk w = { .brief = brief };
 	int rc;
 
 	while ((rc = status_json_next(&w, s, wall_ms, &out)) == 0)

@@ -26,8 +26,8 @@ struct status_walk {
  * -MX_ETOOBIG of the buffer. The whole is one line without a line feed. */
 int status_json_next(struct status_walk *, const struct snapshot *,
     int64_t wall_ms, struct buf *) MX_NODISCARD;
-/* The whole document; the caller frees it. Never NULL. */
-char *status_json(const struct snapshot *, int64_t wall_ms);
+/* The whole document, brief or not; the caller frees it. Never NULL. */
+char *status_json(const struct snapshot *, int64_t wall_ms, bool brief);
 
 /* The document with one domain in its list, and the alerts about this domain or
  * the daemon. */
