@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: ISC
  * sim_absent: what the simulated daemon has not: servers, a control socket, users,
  * files. Each function does as little as its caller bears. */
-#include "base/clock.h"
-#include "base/idmap.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "control/verbs.h"
-#include "daemon/cluster_show.h"
-#include "daemon/clustered.h"
 #include "daemon/daemon_int.h"
-#include "daemon/file_check.h"
 #include "daemon/privileges.h"
 #include "daemon/soft_state.h"
 #include "exporters/prometheus.h"
 #include "ledger/ledger_file.h"
-#include "primary/host.h"
-#include "tests/sim/sim_judge.h"
-#include "tests/sim/sim_outside.h"
-#include "tests/sim/sim_world_int.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* ---- smtpd, control, web, privileges: not there */
 
