@@ -270,6 +270,11 @@ def test_certificates(it, pem):
     r = it.run("", head=web)
     assert r[0] == 2 and r[1][0] == it.fill(
         "error: web: {dir}/c and {dir}/k do not make a pair"), r
+    put(it, *pem["locked"])
+    r = it.run("", head=web)
+    assert r[0] == 2 and r[1][0] == it.fill(
+        "error: web: {dir}/k: the key is encrypted, and there is nobody to ask for its "
+        "passphrase; store it without one (openssl pkey -in OLD -out NEW)"), r
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="no faketime")
