@@ -58,7 +58,7 @@ function clusterTrouble(c, t) {
 	if (c.left === true) t.push(["this node was taken out of the cluster"]);
 }
 function updateTrouble() {
-	var t = [], s = status || {}, e = $("trouble"), key;
+	var t = [], s = status || {}, e = $("trouble");
 	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: what is shown is of ", lastGood, ""] : ["mxwatchd does not answer"]);
 	if (status && s.ready === false) t.push(["not ready: " + (str(s.not_ready) || "starting")]);
 	if (s.spool && s.spool.accepting === false) t.push(["the spool is " + str(s.spool.state) + ": new mail is refused for now"]);
@@ -67,9 +67,7 @@ function updateTrouble() {
 	if (s.web && s.web.files_refused === true) t.push(["the new certificate or users of web are not usable: older ones are in force"]);
 	if (s.clock && s.clock.doubted === true) t.push(["the clock leapt ahead: nothing expires for now"]);
 	if (s.cluster) clusterTrouble(s.cluster, t);
-	key = JSON.stringify(t);
-	if (e.dataset.key !== key) {
-		e.dataset.key = key;
+	if (differs(e, JSON.stringify(t))) {
 		e.replaceChildren();
 		t.forEach(function (x) {
 			if (x.length === 1) { words(e, say(x[0])); return; }
@@ -92,17 +90,15 @@ function nodeLine(n) {
 	return li;
 }
 function updateNodes() {
-	var c = status.cluster, all, key, of, line = $("nodes-line");
+	var c = status.cluster, all, of, line = $("nodes-line");
 	$("cluster").hidden = line.hidden = !c || typeof c !== "object";
 	if ($("cluster").hidden) return;
 	of = c.domains || {};
 	all = objects(c.nodes);
-	key = JSON.stringify(c);
 	set($("cluster-title"), group(c.live) + " of " + count(all.length, "node", "nodes"));
 	set($("cluster-text"), "This is " + str(c.node) + ". It has " + group(of.ours) + " of " + count(of.all, "domain", "domains") +
 		(num(of.leaving) > 0 ? "; " + group(of.leaving) + " move" : "") + (num(of.unowned) > 0 ? "; " + group(of.unowned) + " without a node" : ""));
-	if (line.dataset.key === key) return;
-	line.dataset.key = key;
+	if (!differs(line, JSON.stringify(c))) return;
 	fill($("node-list"), all.map(nodeLine));
 	line.replaceChildren();
 	add(line, "strong", "", "Nodes: ");
@@ -122,9 +118,8 @@ function finding(f) {
 	return li;
 }
 function updateDoctor() {
-	var d = status.doctor || {}, found = objects(d.findings), all = num(d.errors) + num(d.warnings) + num(d.infos), key = JSON.stringify(d), e = $("doctor-text");
-	if (e.dataset.key === key) return;
-	e.dataset.key = key;
+	var d = status.doctor || {}, found = objects(d.findings), all = num(d.errors) + num(d.warnings) + num(d.infos), e = $("doctor-text");
+	if (!differs(e, JSON.stringify(d))) return;
 	set($("doctor-title"), "Doctor: " + count(num(d.errors), "error", "errors") + ", " + count(num(d.warnings), "warning", "warnings"));
 	e.replaceChildren();
 	if (d.checked) { words(e, "All was checked "); time(e, d.checked); words(e, d.running === true ? "; it is being checked again. " : ". "); }
@@ -140,9 +135,8 @@ function heap(to, h, what) {
 	if (h && num(h.messages) > 0) time(li, h.oldest);
 }
 function updateDaemon() {
-	var gone = domains.filter(isRemoved), key = JSON.stringify([status.reports, status.vault, gone.map(function (d) { return [d.domain, messages(d)]; }), status.receivers]), ul = $("reports-list");
-	if (ul.dataset.key === key) return;
-	ul.dataset.key = key;
+	var gone = domains.filter(isRemoved), ul = $("reports-list");
+	if (!differs(ul, JSON.stringify([status.reports, status.vault, gone.map(function (d) { return [d.domain, messages(d)]; }), status.receivers]))) return;
 	ul.replaceChildren();
 	heap(ul, status.reports, "reports and messages of nobody\u2019s domain wait");
 	heap(ul, status.vault, "messages that were given back are kept in the vault");

@@ -70,9 +70,8 @@ function laneLine(p, own, away, from, ratio) {
 }
 function updateOutages() {
 	var days = num(Number($("span").value)), from = now() - days * DAY, all = outages ? outages.all : [], of = new Map(), lanes, shown;
-	var ratio = days > 30 ? "availability_365d" : "availability_30d", key = JSON.stringify([days, Math.floor(now() / 60), all]);
-	if ($("lanes").dataset.key === key) return;
-	$("lanes").dataset.key = key;
+	var ratio = days > 30 ? "availability_365d" : "availability_30d";
+	if (!differs($("lanes"), JSON.stringify([days, Math.floor(now() / 60), all]))) return;
 	all.forEach(function (o) {
 		if (o.kind !== "primary") return;
 		if (!of.has(o.name)) of.set(o.name, []);

@@ -73,9 +73,8 @@ function makeRow(d) {
 	return r;
 }
 function showTags(e, d) {
-	var t = tagsOf(d), key = JSON.stringify(t);
-	if (e.dataset.key === key) return;
-	e.dataset.key = key;
+	var t = tagsOf(d);
+	if (!differs(e, JSON.stringify(t))) return;
 	fill(e, t.map(function (x) {
 		var s = el("span", "tag " + x[0], x[1]);
 		s.title = clean(x[2]);

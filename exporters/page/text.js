@@ -27,6 +27,12 @@ function words(to, text) { to.appendChild(document.createTextNode(clean(text)));
 /* Nothing is touched that says the same: a selection in it stays. */
 function set(e, text) { text = clean(text); if (e.textContent !== text) e.textContent = text; }
 function attr(e, name, value) { value = clean(String(value)); if (e.getAttribute(name) !== value) e.setAttribute(name, value); }
+/* Whether an element is to be made anew: its data are not those of the last time. */
+function differs(e, key) {
+	if (e.dataset.key === key) return false;
+	e.dataset.key = key;
+	return true;
+}
 function fill(e, children) { e.replaceChildren.apply(e, children); }
 function button(to, className, text, click) {
 	var b = add(to, "button", className, text);

@@ -51,8 +51,7 @@ function trend(h, width, height, strip) {
 /* Into a cell; nothing is drawn anew that is the same. */
 function showTrend(e, name, width, height, strip) {
 	var h = history.get(name), key = h && h.depth.length > 0 ? [h.last, h.depth.length, h.depth[h.depth.length - 1], h.state.slice(-1), span].join(" ") : "none";
-	if (e.dataset.key === key) return;
-	e.dataset.key = key;
+	if (!differs(e, key)) return;
 	e.replaceChildren();
 	if (key === "none") return;
 	/* a daemon that has just begun: its one point is all the time there is */
