@@ -413,13 +413,17 @@ add_source(struct gather *g, const struct control_node *n, bool asked)
 	buf_init(&s->in, REPLY_MAX);
 }
 
-/* A sorted or limited list: each node sorts and limits, then this one. */
+/* A sorted or limited list: each node sorts and limits, then this one. A limit
+ * of a verb that sorts nothing is each node's alone: the rows of ages, with the
+ * rest in one, are added up by the client. */
 static void
 take_order(const struct call *c, struct gather *g)
 {
 	const char *sort = json_get_text(c->request, "sort");
 	int64_t limit;
 
+	if ((control_verbs[c->verb].fields & FIELD_SORT) == 0)
+		return;
 	g->reverse = (c->fields & FIELD_REVERSE) != 0;
 	if (g->reverse ||
 	    (*sort != '\0' && ranking_parse(sort) != RANKING_AGE)) {
