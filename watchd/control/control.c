@@ -87,6 +87,8 @@ call_destroy(struct call *c)
 	cJSON_Delete(c->request);
 	if (c->work_free != NULL)
 		c->work_free(c->work);
+	else
+		mem_free(&c->work);
 	mem_free(&c);
 }
 

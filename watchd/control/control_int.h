@@ -58,7 +58,7 @@ struct call {
 
 	void (*step)(struct call *);
 	void *work; /* the verb's; freed with the call */
-	void (*work_free)(void *work);
+	void (*work_free)(void *work); /* NULL: plain memory */
 };
 
 /* control.c */

@@ -296,14 +296,6 @@ struct test_wait {
 	int64_t began, limit, said; /* monotonic ns */
 };
 
-static void
-test_free(void *work)
-{
-	struct test_wait *w = work;
-
-	mem_free(&w);
-}
-
 /* Sends the new lines of the test; without any, now and then, a line that says
  * we wait. */
 static void
@@ -387,7 +379,6 @@ verb_alert(struct call *c)
 	w->began = w->said = call_now(c);
 	w->limit = w->began + limit_ms * CLOCK_MS;
 	c->work = w;
-	c->work_free = test_free;
 	c->step = test_step;
 	call_wait(c, TEST_POLL_MS);
 }

@@ -11,12 +11,6 @@
 
 #define EXPORT_PAGE 20 /* messages; their envelopes are in memory meanwhile */
 
-static void
-work_free(void *work)
-{
-	mem_free(&work);
-}
-
 /* ---- show */
 
 static void
@@ -85,7 +79,6 @@ on_found(void *arg, int rc, const struct msg_view *v, unsigned n)
 	else if ((c->fields & FIELD_BODY) != 0)
 		part = CONTENT_BODY;
 	c->work = mem_alloc(sizeof(struct content_reader));
-	c->work_free = work_free;
 	c->step = show_step;
 	content_begin(c->work, v[i].id, part);
 	call_continue(c);

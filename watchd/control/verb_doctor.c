@@ -118,12 +118,6 @@ named_step(struct call *c)
 	answer_end(c);
 }
 
-static void
-answer_free(void *work)
-{
-	mem_free(&work);
-}
-
 static bool
 is_fresh(const struct call *c)
 {
@@ -145,7 +139,6 @@ verb_doctor(struct call *c)
 	int rc;
 
 	c->work = a;
-	c->work_free = answer_free;
 	c->step = is_fresh(c) ? shown_step :
 	    domain != NULL    ? named_step :
 				found_step;

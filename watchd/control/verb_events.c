@@ -19,12 +19,6 @@ struct events_walk {
 	double shown;
 };
 
-static void
-events_free(void *work)
-{
-	mem_free(&work);
-}
-
 static bool
 is_wanted(const struct call *c, const struct happened_entry *e)
 {
@@ -103,7 +97,6 @@ verb_events(struct call *c)
 	w = mem_alloc(sizeof(*w));
 	w->said = call_now(c);
 	c->work = w;
-	c->work_free = events_free;
 	c->step = events_step;
 	call_continue(c);
 }

@@ -120,25 +120,18 @@ walk_step(struct call *c)
 }
 
 static void
-walk_free(void *work)
-{
-	mem_free(&work);
-}
-
-static void
 walk_start(struct call *c)
 {
 	struct vault_walk *w = mem_alloc(sizeof(*w));
 
 	if (!select_read(c, &w->wanted)) {
-		walk_free(w);
+		mem_free(&w);
 		return;
 	}
 	/* The walk for one message begins where it is. */
 	if ((c->fields & FIELD_ID) != 0)
 		w->after = (c->msg & ~UINT64_C(0xff)) - 1;
 	c->work = w;
-	c->work_free = walk_free;
 	c->step = walk_step;
 	call_continue(c);
 }

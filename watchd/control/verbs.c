@@ -280,12 +280,6 @@ reload_step(struct call *c)
 		    errs->nfatal, errs->nfatal == 1 ? "error" : "errors");
 }
 
-static void
-work_free(void *work)
-{
-	mem_free(&work);
-}
-
 /* Answers when the configuration is in force, or with the reason why not. */
 void
 verb_reload(struct call *c)
@@ -294,7 +288,6 @@ verb_reload(struct call *c)
 	uint64_t number = ops->reload(ops->arg);
 
 	c->work = mem_dup(&number, sizeof(number));
-	c->work_free = work_free;
 	c->step = reload_step;
 	reload_step(c);
 }
