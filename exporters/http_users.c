@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "exporters/http_auth_int.h"
@@ -150,42 +151,6 @@ auth_users_load(const char *path, struct mx_errbuf *eb)
 
 /* ---- header */
 
-static int
-base64_digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c != '\0' ? strchr(digits, c) : NULL;
-
-	return p != NULL ? (int)(p - digits) : -1;
-}
-
-/* RFC 4648 4, whole groups only; dst is terminated by a NUL. */
-static int
-base64_decode(const char *src, size_t len, char *dst, size_t size, size_t *n)
-{
-	unsigned bits = 0;
-	size_t pad = 0;
-	int digit;
-
-	if (len % 4 != 0 || len / 4 * 3 >= size)
-		return -MX_ESYNTAX;
-	while (pad < 2 && len > 0 && src[len - 1] == '=') {
-		pad++;
-		len--;
-	}
-	*n = 0;
-	for (size_t i = 0; i < len; i++) {
-		if ((digit = base64_digit(src[i])) < 0)
-			return -MX_ESYNTAX;
-		bits = bits << 6 | (unsigned)digit;
-		if (i % 4 != 0)
-			dst[(*n)++] = (char)(bits >> (6 - i % 4 * 2) & 0xff);
-	}
-	dst[*n] = '\0';
-	return 0;
-}
-
 int
 auth_header_parse(const char *header, char *text, size_t size,
     const char **password)
@@ -198,9 +163,11 @@ auth_header_parse(const char *header, char *text, size_t size,
 	header += 6;
 	header += strspn(header, " ");
 	len = strcspn(header, " \t");
-	if (header[len] != '\0' ||
-	    base64_decode(header, len, text, size, &n) != 0 ||
-	    strlen(text) != n || (colon = strchr(text, ':')) == NULL)
+	if (header[len] != '\0' || len / 4 * 3 >= size ||
+	    base64_decode(header, text, &n) != 0)
+		return -MX_ESYNTAX;
+	text[n] = '\0';
+	if (strlen(text) != n || (colon = strchr(text, ':')) == NULL)
 		return -MX_ESYNTAX;
 	*colon = '\0';
 	*password = colon + 1;
