@@ -10,6 +10,7 @@
 
 #include "base/base64.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 static void
 vectors(void **state)
@@ -19,7 +20,7 @@ vectors(void **state)
 	} v[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
 		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
 		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
-	char text[16], plain[16];
+	char text[16], plain[16], *own;
 	size_t len;
 
 	(void)state;
@@ -31,6 +32,11 @@ vectors(void **state)
 		assert_int_equal(base64_decode(v[i].text, plain, &len), 0);
 		assert_int_equal(len, strlen(v[i].plain));
 		assert_memory_equal(plain, v[i].plain, len);
+		own = base64_bytes(v[i].text, &len);
+		assert_non_null(own);
+		assert_int_equal(len, strlen(v[i].plain));
+		assert_memory_equal(own, v[i].plain, len);
+		mem_free(&own);
 	}
 }
 
@@ -59,9 +65,11 @@ refused(void **state)
 	size_t len;
 
 	(void)state;
-	for (size_t i = 0; i < MX_COUNT(wrong); i++)
+	for (size_t i = 0; i < MX_COUNT(wrong); i++) {
 		assert_int_equal(base64_decode(wrong[i], plain, &len),
 		    -MX_ESYNTAX);
+		assert_null(base64_bytes(wrong[i], &len));
+	}
 }
 
 int

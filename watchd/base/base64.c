@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -73,4 +74,14 @@ base64_decode(const char *src, void *dst, size_t *len)
 		*len += (size_t)got;
 	}
 	return 0;
+}
+
+char *
+base64_bytes(const char *src, size_t *len)
+{
+	char *dst = mem_array(strlen(src) / 4 * 3 + 1, 1);
+
+	if (base64_decode(src, dst, len) != 0)
+		mem_free(&dst);
+	return dst;
 }

@@ -12,5 +12,7 @@ char *base64_encode(const void *data, size_t len, char *dst);
 /* dst holds strlen(src) / 4 * 3; *len is set. -MX_ESYNTAX: blanks and line ends,
  * too, for what we read is in one piece. */
 int base64_decode(const char *src, void *dst, size_t *len) MX_NODISCARD;
+/* The same into memory that the caller frees; NULL: not base64. */
+char *base64_bytes(const char *src, size_t *len) MX_NODISCARD;
 
 #endif

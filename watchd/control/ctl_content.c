@@ -39,7 +39,7 @@ to_terminal(struct format *f, const char *data, size_t len)
 void
 format_content(struct format *f, const cJSON *l)
 {
-	const char *id = json_get_text(l, "id"), *text;
+	const char *id = json_get_text(l, "id");
 	size_t len;
 	char *data;
 
@@ -47,10 +47,9 @@ format_content(struct format *f, const cJSON *l)
 		(void)strlcpy(f->content_of, id, sizeof(f->content_of));
 	if (strcmp(f->content_of, id) != 0)
 		return;
-	text = json_get_text(l, "data");
-	data = mem_array(strlen(text) / 4 * 3 + 1, 1);
-	if (base64_decode(text, data, &len) != 0)
-		len = 0;
+	data = base64_bytes(json_get_text(l, "data"), &len);
+	if (data == NULL)
+		return;
 	if (f->terminal)
 		to_terminal(f, data, len);
 	else

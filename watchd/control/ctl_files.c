@@ -118,10 +118,10 @@ message_drop(struct ctl_export *x)
 static void
 message_data(struct ctl_export *x, const char *text)
 {
-	char *data = mem_array(strlen(text) / 4 * 3 + 1, 1);
 	size_t len;
+	char *data = base64_bytes(text, &len);
 
-	if (base64_decode(text, data, &len) != 0)
+	if (data == NULL)
 		(void)mx_fail(&x->eb, MX_ESYNTAX,
 		    "the daemon's answer is not understood");
 	else if (write_all(x->fd, data, len) != 0)

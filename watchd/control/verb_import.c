@@ -147,7 +147,7 @@ static void
 take_data(struct call *c, const char *text)
 {
 	struct import_work *w = c->work;
-	size_t len = strlen(text);
+	size_t len;
 	char *data;
 	int rc;
 
@@ -155,11 +155,12 @@ take_data(struct call *c, const char *text)
 		refuse(c, "the recipients come before the content");
 		return;
 	}
-	data = mem_array(len / 4 * 3 + 1, 1);
-	rc = base64_decode(text, data, &len);
-	if (rc == 0 && w->size + len > MESSAGE_MAX)
+	data = base64_bytes(text, &len);
+	if (data == NULL)
+		rc = -MX_ESYNTAX;
+	else if (w->size + len > MESSAGE_MAX)
 		rc = -MX_ETOOBIG;
-	if (rc == 0)
+	else
 		rc = w->relay->append(w->in, data, len);
 	mem_free(&data);
 	if (rc != 0) {
