@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/ranking.h"
 #include "control/verbs.h"
 
 #define AGES_ROWS  10000
@@ -195,21 +194,15 @@ ages_step(struct call *c)
 void
 verb_ages(struct call *c)
 {
-	const char *limit = json_get_text(c->request, "limit");
 	struct ages_walk *w;
-	int64_t n = ROWS_SHOWN;
+	unsigned limit = ROWS_SHOWN;
 
-	if ((c->fields & FIELD_LIMIT) != 0 &&
-	    text_int(limit, 1, AGES_ROWS, &n) != 0) {
-		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is not a limit; write a number from 1 to %u",
-		    limit, AGES_ROWS);
+	if (!verbs_limit(c, AGES_ROWS, &limit))
 		return;
-	}
 	w = mem_alloc(sizeof(*w));
 	RB_INIT(&w->tree);
 	w->rest = row_create("");
-	w->limit = (unsigned)n;
+	w->limit = limit;
 	w->now_ms = clock_wall_ms();
 	c->work = w;
 	c->work_free = ages_free;

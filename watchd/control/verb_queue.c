@@ -273,20 +273,12 @@ list_free(void *work)
 static bool
 list_order(struct call *c, struct listing *l)
 {
-	const char *limit = json_get_text(c->request, "limit");
 	const char *sort = json_get_text(c->request, "sort");
 	bool reverse = (c->fields & FIELD_REVERSE) != 0;
 	enum ranking_order order = RANKING_AGE;
-	int64_t n = 0;
 
-	if ((c->fields & FIELD_LIMIT) != 0 &&
-	    text_int(limit, 1, RANKING_LIMIT_MAX, &n) != 0) {
-		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is not a limit; write a number from 1 to %u",
-		    limit, RANKING_LIMIT_MAX);
+	if (!verbs_limit(c, RANKING_LIMIT_MAX, &l->limit))
 		return false;
-	}
-	l->limit = (unsigned)n;
 	if ((c->fields & FIELD_SORT) != 0)
 		order = ranking_parse(sort);
 	if (order == RANKING_MAX) {

@@ -220,6 +220,24 @@ verbs_domain_known(struct call *c)
 	return known;
 }
 
+bool
+verbs_limit(struct call *c, unsigned max, unsigned *n)
+{
+	const char *limit = json_get_text(c->request, "limit");
+	int64_t v;
+
+	if ((c->fields & FIELD_LIMIT) == 0)
+		return true;
+	if (text_int(limit, 1, max, &v) != 0) {
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is not a limit; write a number from 1 to %u",
+		    limit, max);
+		return false;
+	}
+	*n = (unsigned)v;
+	return true;
+}
+
 /* ---- short verbs */
 
 void

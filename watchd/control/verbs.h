@@ -18,6 +18,9 @@ CONTROL_VERBS
 /* Is the domain configured, or is mail queued for it? Else the call has
  * failed. */
 bool verbs_domain_known(struct call *);
+/* The "limit" of the request, 1 to max; *n is unchanged without one. False: it
+ * is wrong, and the call has failed. */
+bool verbs_limit(struct call *, unsigned max, unsigned *n);
 
 /* verb_status.c: the status document, made now, or its head (all before the
  * first domain). status_piece() is true after the last piece. status_end()
