@@ -9,8 +9,6 @@
 #include "control/verbs.h"
 #include "status/status_json.h"
 
-#define SLICE_NS	  (2 * CLOCK_MS) /* of the loop, for many domains */
-#define DROP_CHUNKS	  64
 #define FLUSH_POLL_MS	  1000
 #define FLUSH_PROGRESS_MS 5000 /* interval of lines about a running domain */
 #define PROBE_POLL_MS	  250
@@ -168,24 +166,15 @@ static bool
 flush_some(struct call *c)
 {
 	struct follow *f = c->work;
-	int64_t end = clock_now() + SLICE_NS;
-	const struct snap_domain *d;
 
-	while (f->at < f->all->domains.n) {
-		d = snap_list_at(&f->all->domains, f->at++);
-		if (snap_domain_messages(d) > 0)
-			flush_one(c, d->name);
-		if (clock_now() >= end)
-			return true;
-	}
-	return snapshot_unref_some(&f->all, DROP_CHUNKS);
+	return verbs_domains_some(c, &f->all, &f->at, flush_one);
 }
 
 static bool
 follow_some(struct call *c)
 {
 	struct follow *f = c->work;
-	int64_t end = clock_now() + SLICE_NS;
+	int64_t end = clock_now() + VERBS_SLICE_NS;
 	struct follow_domain *d;
 
 	while (f->look < f->n) {

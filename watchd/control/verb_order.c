@@ -9,15 +9,12 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "control/select.h"
 #include "control/verbs.h"
 
 #define ORDER_PAGE  200 /* messages; each is a record to be written */
 #define ORDER_NAMED 10 /* ids in the answer of a dry run */
-#define SLICE_NS    (2 * CLOCK_MS) /* of the loop, for many domains */
-#define DROP_CHUNKS 64
 
 struct order_walk {
 	struct selection wanted; /* its strings are the request's */
@@ -109,28 +106,12 @@ order_end(struct call *c)
 	call_done(c, w->sum.in_hand > 0 ? CONTROL_FAILED : CONTROL_OK, more);
 }
 
-/* Looks at a slice of the domains; true: there are more. */
-static bool
-expiry_some(struct call *c)
-{
-	struct order_walk *w = c->work;
-	int64_t end = clock_now() + SLICE_NS;
-	const struct snap_domain *d;
-
-	while (w->at < w->all->domains.n) {
-		d = snap_list_at(&w->all->domains, w->at++);
-		if (snap_domain_messages(d) > 0)
-			look_at_expiry(c, d->name);
-		if (clock_now() >= end)
-			return true;
-	}
-	return snapshot_unref_some(&w->all, DROP_CHUNKS);
-}
-
 static void
 expiry_step(struct call *c)
 {
-	if (expiry_some(c))
+	struct order_walk *w = c->work;
+
+	if (verbs_domains_some(c, &w->all, &w->at, look_at_expiry))
 		call_wait(c, 0);
 	else
 		order_end(c);
@@ -340,6 +321,14 @@ verb_release(struct call *c)
 
 /* ---- extend, of domains */
 
+static bool
+is_meant(const struct call *c, const char *domain)
+{
+	return (c->fields & FIELD_PATTERN) == 0 ||
+	    fnmatch(json_get_text(c->request, "pattern"), domain,
+		FNM_CASEFOLD) == 0;
+}
+
 static void
 extend_one(struct call *c, const char *domain)
 {
@@ -347,6 +336,8 @@ extend_one(struct call *c, const char *domain)
 	struct order_walk *w = c->work;
 	struct relay_domain rd;
 
+	if (!is_meant(c, domain))
+		return;
 	r->domain(r->self, domain, &rd);
 	if (rd.theirs || relay_domain_messages(&rd) == 0 ||
 	    (!is_dry(c) && r->extend(r->self, domain, c->add_ms) < 0))
@@ -359,28 +350,12 @@ extend_one(struct call *c, const char *domain)
 		w->oldest_ms = rd.oldest_ms;
 }
 
-static bool
-is_meant(const struct call *c, const char *domain)
-{
-	return (c->fields & FIELD_PATTERN) == 0 ||
-	    fnmatch(json_get_text(c->request, "pattern"), domain,
-		FNM_CASEFOLD) == 0;
-}
-
 static void
 extend_step(struct call *c)
 {
 	struct order_walk *w = c->work;
-	int64_t end = clock_now() + SLICE_NS;
-	const struct snap_domain *d;
 
-	while (w->at < w->all->domains.n && clock_now() < end) {
-		d = snap_list_at(&w->all->domains, w->at++);
-		if (snap_domain_messages(d) > 0 && is_meant(c, d->name))
-			extend_one(c, d->name);
-	}
-	if (w->at < w->all->domains.n ||
-	    snapshot_unref_some(&w->all, DROP_CHUNKS))
+	if (verbs_domains_some(c, &w->all, &w->at, extend_one))
 		call_wait(c, 0);
 	else if (w->domains == 0)
 		call_missing(c, "nothing is queued for such a domain");

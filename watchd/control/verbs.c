@@ -15,6 +15,7 @@
 
 #define EXTEND_MAX_MS  (INT64_C(3650) * 24 * 3600 * 1000)
 #define RELOAD_POLL_MS 10
+#define DROP_CHUNKS    64 /* of a snapshot, in a step */
 
 static void (*const verb_run[VERB_MAX])(struct call *) = {
 #define VERB(name, fields, arguments, help) [VERB_##name] = verb_##name,
@@ -218,6 +219,23 @@ verbs_domain_known(struct call *c)
 		    "%s: no such domain, and nothing is queued for it",
 		    c->domain);
 	return known;
+}
+
+bool
+verbs_domains_some(struct call *c, struct snapshot **all, unsigned *at,
+    void (*fn)(struct call *, const char *domain))
+{
+	int64_t end = clock_now() + VERBS_SLICE_NS;
+	const struct snap_domain *d;
+
+	while (*at < (*all)->domains.n) {
+		d = snap_list_at(&(*all)->domains, (*at)++);
+		if (snap_domain_messages(d) > 0)
+			fn(c, d->name);
+		if (clock_now() >= end)
+			return true;
+	}
+	return snapshot_unref_some(all, DROP_CHUNKS);
 }
 
 bool

@@ -4,6 +4,7 @@
 #ifndef MX_CONTROL_VERBS_H
 #define MX_CONTROL_VERBS_H
 
+#include "base/clock.h"
 #include "control/control_int.h"
 
 /* Never fails: an error in the line is the answer. */
@@ -18,6 +19,11 @@ CONTROL_VERBS
 /* Is the domain configured, or is mail queued for it? Else the call has
  * failed. */
 bool verbs_domain_known(struct call *);
+/* Calls fn for the next domains of *all, from *at on, that have mail, for a
+ * slice of the loop's time; then drops *all. True: call it again. */
+#define VERBS_SLICE_NS (2 * CLOCK_MS)
+bool verbs_domains_some(struct call *, struct snapshot **all, unsigned *at,
+    void (*fn)(struct call *, const char *domain));
 /* The "limit" of the request, 1 to max; *n is unchanged without one. False: it
  * is wrong, and the call has failed. */
 bool verbs_limit(struct call *, unsigned max, unsigned *n);
