@@ -96,26 +96,33 @@ dial(const char *path, struct mx_errbuf *eb)
 	return -1;
 }
 
+bool
+ctl_send_line(int fd, const char *text)
+{
+	char *line = mem_printf("%s\n", text);
+	size_t len = strlen(line), done = 0;
+	ssize_t n = 0;
+
+	while (n >= 0 && done < len) {
+		n = send(fd, line + done, len - done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	mem_free(&line);
+	return done == len;
+}
+
 /* A daemon with too many clients answers without reading: after a broken pipe
  * the answer is still read. */
 static void
 send_request(int fd, const cJSON *request)
 {
 	char *text = cJSON_PrintUnformatted(request);
-	size_t len, done = 0;
-	ssize_t n;
 
 	MX_ASSERT(text != NULL);
-	len = strlen(text);
-	text[len++] = '\n'; /* replaces the NUL */
-	while (done < len) {
-		n = send(fd, text + done, len - done, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		done += (size_t)n;
-	}
+	(void)ctl_send_line(fd, text);
 	cJSON_free(text);
 }
 

@@ -15,6 +15,10 @@ char *ctl_socket_path(const char *file, struct mx_errbuf *note);
  * (borrowed). */
 typedef void ctl_line_cb(const char *text, const cJSON *line, void *arg);
 
+/* Sends a line, to which it adds the line feed. False: the daemon reads no
+ * more. */
+bool ctl_send_line(int fd, const char *text);
+
 /* Sends the input of a request; negative and *eb: it failed, and the daemon has
  * only a part. */
 typedef int ctl_say_cb(int fd, void *arg, struct mx_errbuf *eb);

@@ -2,7 +2,6 @@
  * ctl_files: see ctl_files.h. */
 #include "control/ctl_files.h"
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "control/ctl_client.h"
 
 #define PIECE	     45000u /* bytes of a line of data */
 #define RCPTS_A_LINE 50
@@ -210,20 +210,11 @@ ctl_export_end(struct ctl_export *x)
 static bool
 say(int fd, cJSON *o)
 {
-	char *text = json_print(o), *line = mem_printf("%s\n", text);
-	size_t len = strlen(line), done = 0;
-	ssize_t n = 0;
+	char *text = json_print(o);
+	bool sent = ctl_send_line(fd, text);
 
-	while (n >= 0 && done < len) {
-		n = send(fd, line + done, len - done, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		if (n > 0)
-			done += (size_t)n;
-	}
 	mem_free(&text);
-	mem_free(&line);
-	return done == len;
+	return sent;
 }
 
 static char *
