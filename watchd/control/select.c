@@ -110,6 +110,27 @@ select_read(struct call *c, struct selection *s)
 }
 
 bool
+select_has_part(const struct call *c, uint64_t id)
+{
+	if ((c->fields & FIELD_ID) == 0)
+		return true;
+	return c->all_parts ? id >> 8 == c->msg >> 8 : id == c->msg;
+}
+
+uint64_t
+select_after(const struct call *c)
+{
+	return (c->fields & FIELD_ID) != 0 ? (c->msg & ~UINT64_C(0xff)) - 1 : 0;
+}
+
+bool
+select_goes_on(const struct call *c, uint64_t next)
+{
+	return next != 0 &&
+	    ((c->fields & FIELD_ID) == 0 || next >> 8 == c->msg >> 8);
+}
+
+bool
 select_is_given(const struct call *c)
 {
 	return (c->fields & (FIELD_FILTERS | FIELD_PATTERN | FIELD_ALL)) != 0;

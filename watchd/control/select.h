@@ -10,6 +10,14 @@
 /* Its strings are the request's. False: the request is wrong, and the call has
  * failed. */
 bool select_read(struct call *, struct selection *);
+/* Is the part, or its message, the one of the request's id? True without an
+ * id. */
+bool select_has_part(const struct call *, uint64_t id);
+/* The bounds of a walk by id: the `after` of its first page, and whether it
+ * goes on with a page from `next` on (0: there is none). With an id the walk is
+ * no longer than its message. */
+uint64_t select_after(const struct call *);
+bool select_goes_on(const struct call *, uint64_t next);
 /* Are messages selected one by one, rather than by domain or id alone? */
 bool select_is_given(const struct call *);
 /* "example.org", "*.example.org", an id, or "" for all: the target for the

@@ -68,7 +68,7 @@ on_found(void *arg, int rc, const struct msg_view *v, unsigned n)
 
 	if (c == NULL)
 		return;
-	while (rc >= 0 && i < n && !c->all_parts && v[i].id != c->msg)
+	while (rc >= 0 && i < n && !select_has_part(c, v[i].id))
 		i++;
 	if (rc < 0 || i >= n) {
 		call_missing(c, "%s: no such message", text_id(c->msg, id));
@@ -176,16 +176,6 @@ envelope_of(const struct msg_view *v)
 	return o;
 }
 
-/* With an id, the list is asked for from that message on; is this one of its
- * parts? */
-static bool
-is_meant(const struct call *c, uint64_t id)
-{
-	if ((c->fields & FIELD_ID) == 0)
-		return true;
-	return c->all_parts ? id >> 8 == c->msg >> 8 : id == c->msg;
-}
-
 static void
 page_put(struct call *c, const struct msg_view *v, unsigned n)
 {
@@ -193,7 +183,7 @@ page_put(struct call *c, const struct msg_view *v, unsigned n)
 
 	w->n = w->at = 0;
 	for (unsigned i = 0; i < n && w->n < EXPORT_PAGE; i++) {
-		if (!is_meant(c, v[i].id))
+		if (!select_has_part(c, v[i].id))
 			continue;
 		w->page[w->n].id = v[i].id;
 		w->page[w->n++].envelope = envelope_of(&v[i]);
@@ -216,8 +206,7 @@ on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	w = c->work;
 	page_put(c, v, n);
 	w->after = next;
-	w->last = next == 0 ||
-	    ((c->fields & FIELD_ID) != 0 && next >> 8 != c->msg >> 8);
+	w->last = !select_goes_on(c, next);
 	call_continue(c);
 }
 
@@ -324,8 +313,7 @@ verb_export(struct call *c)
 		return;
 	w = mem_alloc(sizeof(*w));
 	w->wanted = wanted;
-	if ((c->fields & FIELD_ID) != 0)
-		w->after = (c->msg & ~UINT64_C(0xff)) - 1;
+	w->after = select_after(c);
 	c->work = w;
 	c->work_free = export_free;
 	c->step = export_step;

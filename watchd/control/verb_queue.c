@@ -334,7 +334,7 @@ on_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 	if (c == NULL)
 		return;
 	for (unsigned i = 0; rc >= 0 && i < n; i++) {
-		if (!c->all_parts && v[i].id != c->msg)
+		if (!select_has_part(c, v[i].id))
 			continue;
 		call_send(c, verbs_message(&v[i], true));
 		shown++;

@@ -29,11 +29,8 @@ has_address(const struct msg_view *v, const char *address)
 static bool
 fits(const struct call *c, const struct msg_view *v)
 {
-	uint64_t id = c->all_parts ? v->id & ~UINT64_C(0xff) : v->id;
-
-	if ((c->fields & FIELD_ID) != 0 && id != c->msg)
-		return false;
-	return (c->fields & FIELD_ADDRESS) == 0 || has_address(v, c->address);
+	return select_has_part(c, v->id) &&
+	    ((c->fields & FIELD_ADDRESS) == 0 || has_address(v, c->address));
 }
 
 /* Handles a selected message. */
@@ -77,7 +74,7 @@ on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 		if (fits(c, &v[i]))
 			act(c, &v[i]);
 	w->after = next;
-	w->last = next == 0;
+	w->last = !select_goes_on(c, next);
 	call_continue(c);
 }
 
@@ -128,9 +125,7 @@ walk_start(struct call *c)
 		mem_free(&w);
 		return;
 	}
-	/* The walk for one message begins where it is. */
-	if ((c->fields & FIELD_ID) != 0)
-		w->after = (c->msg & ~UINT64_C(0xff)) - 1;
+	w->after = select_after(c);
 	c->work = w;
 	c->step = walk_step;
 	call_continue(c);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/claim.h"
+#include "control/select.h"
 #include "control/verbs.h"
 #include "control/why_domain.h"
 #include "status/status_json.h"
@@ -264,7 +265,7 @@ on_why(void *arg, int rc, const struct msg_view *v, unsigned n)
 		return;
 	o = answer_create("message", text_id(c->msg, id), &explain);
 	for (unsigned i = 0; rc >= 0 && i < n; i++) {
-		if (!c->all_parts && v[i].id != c->msg)
+		if (!select_has_part(c, v[i].id))
 			continue;
 		json_push(json_get(o, "messages"), verbs_message(&v[i], true));
 		say_message(explain, &v[i], now_ms);
