@@ -2,7 +2,6 @@
  * content: see content.h. */
 #include "control/content.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/base64.h"

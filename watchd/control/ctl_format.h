@@ -65,9 +65,6 @@ void format_nodes_end(struct format *, const cJSON *done);
  * not be shown (text_unsafe()) as the log escapes them, "\xe2\x80\xae". The
  * caller frees it. */
 char *format_shown(const char *text);
-/* "452 4.2.2 Mailbox full", from "code", "enhanced" and "reply"; "": no reply.
- * The caller frees it. */
-char *format_said(const cJSON *);
 /* Prints a line "key text", cleaned. */
 void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;

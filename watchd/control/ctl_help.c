@@ -2,8 +2,6 @@
  * ctl_help: see ctl_help.h. */
 #include "control/ctl_help.h"
 
-#include <string.h>
-
 /* Options that are not fields of a request, and the verbs that take them: those
  * with one of the fields `with`; 0: all. */
 static const struct {

@@ -2,7 +2,6 @@
  * ctl_order: the result of an order on messages in one line: "bounced 41 of 43
  * messages for example.org, 1.2M; 2 are being delivered; next expiry in 3d4h
  * (example.net)". */
-#include <string.h>
 
 #include "base/text.h"
 #include "control/ctl_format.h"

@@ -19,7 +19,9 @@ sender_cell(FILE *out, const cJSON *m, int width)
 	mem_free(&text);
 }
 
-char *
+/* "452 4.2.2 Mailbox full", from "code", "enhanced" and "reply"; "": no reply.
+ * The caller frees it. */
+static char *
 format_said(const cJSON *o)
 {
 	struct rcpt_view r = { .code = (unsigned)json_get_int(o, "code"),

@@ -29,19 +29,13 @@ add_target(cJSON *request, uint64_t fields, const char *word)
 	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
 }
 
-const char *
-ctl_field(const struct ctl_options *o, uint64_t field)
-{
-	for (size_t i = 0; i < CONTROL_FIELDS; i++)
-		if (control_fields[i].field == field)
-			return o->field[i];
-	return NULL;
-}
-
 static bool
 is_given(const struct ctl_options *o, uint64_t field)
 {
-	return ctl_field(o, field) != NULL;
+	for (size_t i = 0; i < CONTROL_FIELDS; i++)
+		if (control_fields[i].field == field)
+			return o->field[i] != NULL;
+	return false;
 }
 
 /* The number of arguments of silence and of alert; false: wrong usage. */

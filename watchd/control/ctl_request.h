@@ -18,8 +18,6 @@ struct ctl_options {
 	int nwords;
 };
 
-/* NULL: not given. */
-const char *ctl_field(const struct ctl_options *, uint64_t field);
 /* NULL: no valid request; the usage of the verb was printed. */
 cJSON *ctl_request(const struct ctl_options *, enum control_verb);
 /* Is it `cluster init` or `cluster upgrade`, which ask no daemon? */

@@ -2,8 +2,6 @@
  * verb_content: the content of a message (show) and copies of messages with
  * their envelopes (export), which mxwatchctl writes as files in the form of
  * mxwatch-salvage(8). Loop thread. */
-#include <string.h>
-
 #include "base/mem.h"
 #include "control/content.h"
 #include "control/select.h"

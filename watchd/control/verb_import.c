@@ -7,7 +7,6 @@
 
 #include "base/base64.h"
 #include "base/mem.h"
-#include "control/content.h"
 #include "control/verbs.h"
 #include "smtp/path.h"
 

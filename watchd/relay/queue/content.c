@@ -4,7 +4,6 @@
  * held between two pieces. Loop thread. */
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
 static void

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * import: copies of messages enter by the same way as all new mail (intake.c):
  * with new ids and a fresh lifetime. Loop thread. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"

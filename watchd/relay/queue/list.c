@@ -104,7 +104,7 @@ view_rcpts(const struct envelope *env)
 	return v;
 }
 
-const struct rcpt_view *
+static const struct rcpt_view *
 view_last(const struct rcpt_view *v, unsigned n)
 {
 	for (unsigned i = 0; v != NULL && i < n; i++)

@@ -756,7 +756,6 @@ bool vault_purge_lost(struct queue *, uint64_t *after, unsigned *budget);
 #define LIST_LOOK  2000 /* parts looked at for a page... */
 #define LIST_RCPTS 10000 /* ...and recipients */
 struct rcpt_view *view_rcpts(const struct envelope *); /* free() */
-const struct rcpt_view *view_last(const struct rcpt_view *, unsigned n);
 void operator_init(struct queue *);
 void operator_load(struct queue *);
 void operator_extend_save(struct dest *);
