@@ -17,9 +17,8 @@
 
 /* The lines (JSON, one a line) as text. */
 static char *
-print(enum control_verb verb, bool one, const char *lines)
+print_as(struct format f, const char *lines)
 {
-	struct format f = { .verb = verb, .now = NOW, .one = one };
 	const char *end = lines;
 	char *text = NULL;
 	size_t size = 0;
@@ -36,6 +35,13 @@ print(enum control_verb verb, bool one, const char *lines)
 	}
 	fclose(f.out);
 	return text;
+}
+
+static char *
+print(enum control_verb verb, bool one, const char *lines)
+{
+	return print_as((struct format){ .verb = verb, .now = NOW, .one = one },
+	    lines);
 }
 
 #define FINDING(domain, check, severity, text, remedy)                         \
@@ -647,29 +653,16 @@ tables_fit_a_terminal(void **state)
 		    "somebody.with.a.long.name@" LONG, "") MESSAGE("6A3.2",
 		    "held", "", "") DONE ",\"messages\":2,\"bytes\":2048}" };
 	static const enum control_verb verbs[] = { VERB_status, VERB_queue };
-	struct format f;
 	char *text, *rest, *line;
-	size_t size;
-	cJSON *o;
 
 	(void)state;
 	for (int columns = 60; columns <= 200; columns++) {
 		for (size_t i = 0; i < MX_COUNT(lines); i++) {
-			const char *end = lines[i];
-
-			f = (struct format){ .verb = verbs[i],
-				.now = NOW,
-				.terminal = true,
-				.columns = columns };
-			f.out = open_memstream(&text, &size);
-			while (*end != '\0') {
-				o = cJSON_ParseWithOpts(end, &end, false);
-				assert_non_null(o);
-				format_line(&f, o);
-				cJSON_Delete(o);
-				end += *end == '\n';
-			}
-			fclose(f.out);
+			text = print_as((struct format){ .verb = verbs[i],
+					    .now = NOW,
+					    .terminal = true,
+					    .columns = columns },
+			    lines[i]);
 			rest = text;
 			assert_true(
 			    strncmp(text, i == 0 ? "DOMAIN" : "ID", 2) == 0);
