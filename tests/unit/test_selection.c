@@ -96,18 +96,21 @@ what_is_damaged(void **state)
 		.client = "",
 		.damaged = true };
 	const struct selection by_client = { .client = "0.0.0.0/0" },
-			       by_rcpt = { .rcpt = "*" };
+			       by_rcpt = { .rcpt = "*" },
+			       by_reports = { .sender = "" },
+			       by_sender = { .sender = "*" };
+	const struct selection *const known[] = { &by_client, &by_rcpt,
+		&by_reports, &by_sender };
 	struct selector *s = selector_create(NULL);
 
 	(void)state;
 	assert_true(selector_wants(s, &v));
 	selector_destroy(&s);
-	s = selector_create(&by_client);
-	assert_false(selector_wants(s, &v));
-	selector_destroy(&s);
-	s = selector_create(&by_rcpt);
-	assert_false(selector_wants(s, &v));
-	selector_destroy(&s);
+	for (size_t i = 0; i < MX_COUNT(known); i++) {
+		s = selector_create(known[i]);
+		assert_false(selector_wants(s, &v));
+		selector_destroy(&s);
+	}
 }
 
 static void

@@ -104,12 +104,20 @@ has_reply(const struct selector *s, const struct rcpt_view *r)
 	    fnmatch(s->reply, rcpt_said(r, text), FNM_CASEFOLD) == 0;
 }
 
+/* A message without recipients is one whose record does not decode: its sender
+ * is not known, rather than the null sender. */
+static bool
+has_sender(const struct selector *s, const struct msg_view *v)
+{
+	return v->rcpts != NULL && fits(s->sender, v->sender);
+}
+
 bool
 selector_wants(const struct selector *s, const struct msg_view *v)
 {
 	bool rcpt = s->rcpt == NULL, reply = s->reply == NULL;
 
-	if (s->sender != NULL && !fits(s->sender, v->sender))
+	if (s->sender != NULL && !has_sender(s, v))
 		return false;
 	if (s->client != NULL && !comes_from(s, v->client))
 		return false;
