@@ -12,6 +12,7 @@
 
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/ctl_client.h"
@@ -217,30 +218,6 @@ say(int fd, cJSON *o)
 	return sent;
 }
 
-static char *
-file_read(const char *path, struct mx_errbuf *eb)
-{
-	struct buf all = BUF_INIT(ENVELOPE_MAX);
-	FILE *f = fopen(path, "re");
-	char piece[8192];
-	size_t n = 1;
-
-	while (f != NULL && n > 0) {
-		n = fread(piece, 1, sizeof(piece), f);
-		if (buf_add(&all, piece, n) != 0) {
-			errno = EFBIG;
-			break;
-		}
-	}
-	if (f == NULL || n > 0 || ferror(f)) {
-		(void)mx_fail(eb, MX_ESYS, "%s: %s", path, strerror(errno));
-		buf_fini(&all);
-	}
-	if (f != NULL)
-		fclose(f);
-	return eb->text[0] == '\0' ? buf_take(&all) : NULL;
-}
-
 /* Is the copy still for that recipient? Pending ones only; of a message of the
  * vault, all that were not delivered. */
 static bool
@@ -324,14 +301,18 @@ say_content(int fd, FILE *f)
 static int
 say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 {
-	char *text = file_read(beside, eb);
-	cJSON *envelope = text != NULL ? cJSON_Parse(text) : NULL;
-	FILE *f = fopen(file, "re");
+	struct buf text = BUF_INIT(ENVELOPE_MAX);
+	struct mx_errbuf why = { "" };
+	cJSON *envelope = NULL;
 	int rc = -1, n = 0;
+	FILE *f;
 
-	if (text == NULL)
-		goto out;
-	if (!cJSON_IsObject(envelope))
+	if (file_load(beside, &text, &why) == 0)
+		envelope = cJSON_Parse(buf_str(&text));
+	f = fopen(file, "re");
+	if (why.text[0] != '\0')
+		(void)mx_fail(eb, MX_ESYS, "%s: %s", beside, why.text);
+	else if (!cJSON_IsObject(envelope))
 		(void)mx_fail(eb, MX_ESYNTAX, "%s: is not an envelope", beside);
 	else if (strcmp(json_get_text(envelope, "body"), "damaged") == 0)
 		(void)mx_fail(eb, MX_ESYNTAX,
@@ -348,11 +329,10 @@ say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
 	else
 		rc = 0;
-out:
 	if (f != NULL)
 		fclose(f);
 	cJSON_Delete(envelope);
-	mem_free(&text);
+	buf_fini(&text);
 	return rc;
 }
 
