@@ -219,7 +219,7 @@ reads_the_rest(void **state)
 	(void)state;
 	memset(some, 'y', sizeof(some));
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(write(fd[1], some, sizeof(some)), sizeof(some));
+	assert_int_equal(file_write_all(fd[1], some, sizeof(some)), 0);
 	close(fd[1]);
 	assert_int_equal(file_fill(fd[0], got, 5), 5);
 	assert_int_equal(file_read(fd[0], &b, &eb), 0);
@@ -227,6 +227,8 @@ reads_the_rest(void **state)
 	assert_int_equal(file_fill(fd[0], got, sizeof(got)), 0);
 	close(fd[0]);
 	assert_int_equal(file_fill(-1, got, 1), -1);
+	assert_int_equal(file_write_all(-1, got, 1), -1);
+	assert_int_equal(errno, EBADF);
 	assert_int_equal(file_read(-1, &b, &eb), -MX_ESYS);
 	buf_fini(&b);
 }

@@ -39,6 +39,26 @@ file_fill(int fd, void *data, size_t size)
 }
 
 int
+file_write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (size > 0) {
+		n = write(fd, p, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
+			return -1;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int
 file_read(int fd, struct buf *out, struct mx_errbuf *eb)
 {
 	char chunk[8192];

@@ -15,6 +15,8 @@
 /* Reads up to `size` bytes, fewer only at the end of the file. Returns the
  * number, or -1 with errno. For files too large for a growing buffer. */
 ssize_t file_fill(int fd, void *data, size_t size);
+/* Writes all of it. 0, or -1 with errno. */
+int file_write_all(int fd, const void *data, size_t size) MX_NODISCARD;
 /* Appends the rest of the file to `out`, up to its cap. -MX_ETOOBIG, or
  * -MX_ESYS with errno. For callers that check the open file first. */
 int file_read(int fd, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;

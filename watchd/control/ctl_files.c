@@ -49,21 +49,6 @@ file_remove(const struct ctl_export *x, const char *ending)
 	(void)unlinkat(x->dir_fd, name, 0);
 }
 
-static int
-write_all(int fd, const char *data, size_t len)
-{
-	ssize_t n;
-
-	for (; len > 0; data += n, len -= (size_t)n) {
-		n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		if (n < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static void
 dir_open(struct ctl_export *x)
 {
@@ -125,7 +110,7 @@ message_data(struct ctl_export *x, const char *text)
 	if (data == NULL)
 		(void)mx_fail(&x->eb, MX_ESYNTAX,
 		    "the daemon's answer is not understood");
-	else if (write_all(x->fd, data, len) != 0)
+	else if (file_write_all(x->fd, data, len) != 0)
 		failed(x, x->id, ".eml");
 	mem_free(&data);
 }
@@ -137,8 +122,8 @@ envelope_write(struct ctl_export *x)
 	int fd = file_create(x, ".json"), rc = -1;
 
 	if (fd >= 0 && text != NULL) {
-		rc = write_all(fd, text, strlen(text)) != 0 ||
-			write_all(fd, "\n", 1) != 0 || fsync(fd) != 0 ?
+		rc = file_write_all(fd, text, strlen(text)) != 0 ||
+			file_write_all(fd, "\n", 1) != 0 || fsync(fd) != 0 ?
 		    -1 :
 		    0;
 		if (close(fd) != 0)

@@ -51,22 +51,6 @@ struct file_job {
 /* ---- writing: helper thread */
 
 static int
-write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? errno : ENOSPC;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 append(const char *path, const struct buf *data)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -74,11 +58,11 @@ append(const char *path, const struct buf *data)
 
 	if (fd < 0)
 		return errno;
-	if (data->len > 0)
-		rc = write_all(fd, data->data, data->len);
-	else if (futimens(fd, NULL) != 0)
+	if (data->len == 0 && futimens(fd, NULL) != 0)
 		rc = errno;
-	if (rc == 0 && data->len > 0 && fdatasync(fd) != 0)
+	if (data->len > 0 &&
+	    (file_write_all(fd, data->data, data->len) != 0 ||
+		fdatasync(fd) != 0))
 		rc = errno;
 	if (close(fd) != 0 && rc == 0)
 		rc = errno;
