@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "net/prefix.h"
 
 #define LOOKUPS_MAX 10 /* terms with DNS look-ups, RFC 7208 4.6.4 */
 #define V4_BITS	    32u
@@ -182,26 +183,6 @@ next_term(const char **at)
 
 /* ---- matching */
 
-static const uint8_t *
-octets(const struct net_addr *a)
-{
-	return a->u.sa.sa_family == AF_INET ?
-	    (const uint8_t *)&a->u.in.sin_addr :
-	    a->u.in6.sin6_addr.s6_addr;
-}
-
-static bool
-is_within(const struct net_addr *a, const struct net_addr *net, unsigned bits)
-{
-	const uint8_t *x = octets(a), *y = octets(net);
-	unsigned whole = bits / 8, rest = bits % 8;
-
-	if (a->u.sa.sa_family != net->u.sa.sa_family ||
-	    memcmp(x, y, whole) != 0)
-		return false;
-	return rest == 0 || (x[whole] ^ y[whole]) >> (8 - rest) == 0;
-}
-
 static unsigned
 bits_of(const struct spf *q, const struct spf_term *t)
 {
@@ -242,7 +223,7 @@ try_term(struct spf *q, const struct spf_term *t, bool *over)
 		break;
 	case MECH_IP4:
 	case MECH_IP6:
-		match = is_within(&q->who, &t->net, bits_of(q, t));
+		match = prefix_holds(&t->net, bits_of(q, t), &q->who);
 		break;
 	case MECH_A:
 	case MECH_MX:
@@ -351,5 +332,5 @@ spf_answer(struct spf *q, const struct dns_answer *a)
 		return;
 	}
 	for (unsigned i = 0; i < a->n; i++)
-		q->matched |= is_within(&q->who, &a->addr[i], q->bits);
+		q->matched |= prefix_holds(&a->addr[i], q->bits, &q->who);
 }

@@ -85,17 +85,24 @@ addr_bytes(const struct net_addr *a)
 	return (const unsigned char *)&a->u.in.sin_addr;
 }
 
-static bool
-prefix_match(const struct prefix *p, const struct net_addr *a)
+bool
+prefix_holds(const struct net_addr *network, unsigned bits,
+    const struct net_addr *a)
 {
-	const unsigned char *x = addr_bytes(&p->addr), *y = addr_bytes(a);
-	unsigned whole = p->bits / 8, rest = p->bits % 8;
+	const unsigned char *x = addr_bytes(network), *y = addr_bytes(a);
+	unsigned whole = bits / 8, rest = bits % 8;
 
-	if (p->addr.u.sa.sa_family != a->u.sa.sa_family)
+	if (network->u.sa.sa_family != a->u.sa.sa_family)
 		return false;
 	if (memcmp(x, y, whole) != 0)
 		return false;
 	return rest == 0 || ((x[whole] ^ y[whole]) >> (8 - rest)) == 0;
+}
+
+static bool
+prefix_match(const struct prefix *p, const struct net_addr *a)
+{
+	return prefix_holds(&p->addr, p->bits, a);
 }
 
 bool

@@ -13,6 +13,9 @@ struct prefix_list;
  * before. */
 struct prefix_list *prefix_list_create(char *const *prefix, size_t n);
 bool prefix_is_valid(const char *); /* an address or a prefix */
+/* Are the first `bits` of both the same? Never so of two families. */
+bool prefix_holds(const struct net_addr *network, unsigned bits,
+    const struct net_addr *);
 void prefix_list_destroy(struct prefix_list **);
 bool prefix_list_match(const struct prefix_list *, const struct net_addr *);
 /* Does each prefix of `inner` lie in one of `outer`? */
