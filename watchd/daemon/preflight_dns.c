@@ -47,19 +47,7 @@ struct names {
 static bool
 is_ours(const struct route_self *us, const struct net_addr *a)
 {
-	for (size_t i = 0; i < us->naddrs; i++)
-		if (addr_equal_host(&us->addrs[i], a))
-			return true;
-	return addr_is_loopback(a);
-}
-
-static bool
-is_our_port(const struct route_self *us, uint16_t port)
-{
-	for (size_t i = 0; i < us->nports; i++)
-		if (us->ports[i] == port)
-			return true;
-	return false;
+	return route_self_has_addr(us, a) || addr_is_loopback(a);
 }
 
 static void
@@ -125,7 +113,7 @@ on_primary(const struct dns_answer *a, void *arg)
 	else
 		for (unsigned i = 0; i < a->n; i++)
 			if (is_ours(n->us, &a->addr[i]) &&
-			    is_our_port(n->us, q->port)) {
+			    route_self_has_port(n->us, q->port)) {
 				finding(n->errs, true, n->conf->file, 0,
 				    "domain \"%s\": primary \"%s\" is this "
 				    "server by the DNS (%s); name the server "

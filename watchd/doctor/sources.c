@@ -56,23 +56,13 @@ doctor_is_private(const struct net_addr *a)
 bool
 doctor_is_our_name(const struct doctor_run *r, const char *name)
 {
-	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
-
-	for (size_t i = 0; i < self->nnames; i++)
-		if (strcmp(self->names[i], name) == 0)
-			return true;
-	return false;
+	return route_self_has_name(r->d->ops.self(r->d->ops.arg), name);
 }
 
 bool
 doctor_is_our_address(const struct doctor_run *r, const struct net_addr *a)
 {
-	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
-
-	for (size_t i = 0; i < self->naddrs; i++)
-		if (addr_equal_host(&self->addrs[i], a))
-			return true;
-	return false;
+	return route_self_has_addr(r->d->ops.self(r->d->ops.arg), a);
 }
 
 /* The list that is being made. */

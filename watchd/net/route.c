@@ -151,8 +151,8 @@ finish(struct route_req *r, enum route_status status)
 
 /* --- who we are -------------------------------------------------------- */
 
-static bool
-port_is_ours(const struct route_self *self, uint16_t port)
+bool
+route_self_has_port(const struct route_self *self, uint16_t port)
 {
 	size_t i;
 
@@ -166,11 +166,17 @@ port_is_ours(const struct route_self *self, uint16_t port)
 static bool
 name_is_ours(const struct route_self *self, const char *name, uint16_t port)
 {
+	/* Port 25 may be redirected to us. */
+	if (port != SMTP_PORT && !route_self_has_port(self, port))
+		return false;
+	return route_self_has_name(self, name);
+}
+
+bool
+route_self_has_name(const struct route_self *self, const char *name)
+{
 	size_t i;
 
-	/* Port 25 may be redirected to us. */
-	if (port != SMTP_PORT && !port_is_ours(self, port))
-		return false;
 	for (i = 0; i < self->nnames; i++) {
 		if (strcmp(self->names[i], name) == 0)
 			return true;
@@ -188,10 +194,16 @@ addr_is_listed(const struct route_self *self, size_t from,
 	return false;
 }
 
+bool
+route_self_has_addr(const struct route_self *self, const struct net_addr *a)
+{
+	return addr_is_listed(self, 0, a);
+}
+
 static bool
 addr_is_ours(const struct route_self *self, const struct net_addr *a)
 {
-	return addr_is_here(a) || addr_is_listed(self, 0, a);
+	return addr_is_here(a) || route_self_has_addr(self, a);
 }
 
 /* At a port that we do not listen on, another server of this host may: the host
@@ -199,7 +211,7 @@ addr_is_ours(const struct route_self *self, const struct net_addr *a)
 static bool
 is_us_at(const struct route_self *self, const struct net_addr *a, uint16_t port)
 {
-	if (port_is_ours(self, port))
+	if (route_self_has_port(self, port))
 		return addr_is_ours(self, a);
 	return port == SMTP_PORT &&
 	    addr_is_listed(self, self->naddrs - self->nnamed, a);
@@ -462,7 +474,7 @@ add_mx(struct route_req *r, const char *name, unsigned pref)
 {
 	struct cand *c = add_cand(r, name, r->port, pref);
 
-	if (name_is_localhost(name) && port_is_ours(r->self, r->port))
+	if (name_is_localhost(name) && route_self_has_port(r->self, r->port))
 		c->is_self = true;
 }
 

@@ -83,6 +83,11 @@ struct route_self {
 	size_t nports;
 };
 
+/* Is it listed there? A name has to be canonical. */
+bool route_self_has_name(const struct route_self *, const char *name);
+bool route_self_has_addr(const struct route_self *, const struct net_addr *);
+bool route_self_has_port(const struct route_self *, uint16_t port);
+
 /* The route given to a callback belongs to the look-up; a copy shares its
  * references and is freed with route_fini(). */
 void route_copy(struct route *dst, const struct route *src);
