@@ -9,11 +9,6 @@
 
 #include "base/mem.h"
 
-/* RFC 6698 2.1, by the names of RFC 7218. */
-enum { USAGE_TA = 2, USAGE_EE = 3 };
-enum { SELECTOR_CERT = 0, SELECTOR_SPKI = 1 };
-enum { MATCHING_FULL = 0, MATCHING_SHA256 = 1, MATCHING_SHA512 = 2 };
-
 static struct dane *
 verdict(enum dane_need need, const char *why, size_t data_len)
 {
@@ -46,16 +41,17 @@ dane_before(const struct dane_host *h)
 static bool
 usable(const struct dns_tlsa *t)
 {
-	if (t->usage != USAGE_TA && t->usage != USAGE_EE)
+	if (t->usage != TLSA_USAGE_TA && t->usage != TLSA_USAGE_EE)
 		return false;
-	if (t->selector != SELECTOR_CERT && t->selector != SELECTOR_SPKI)
+	if (t->selector != TLSA_SELECTOR_CERT &&
+	    t->selector != TLSA_SELECTOR_SPKI)
 		return false;
 	switch (t->matching) {
-	case MATCHING_FULL:
+	case TLSA_MATCHING_FULL:
 		return t->len > 0;
-	case MATCHING_SHA256:
+	case TLSA_MATCHING_SHA256:
 		return t->len == 32;
-	case MATCHING_SHA512:
+	case TLSA_MATCHING_SHA512:
 		return t->len == 64;
 	default:
 		return false;

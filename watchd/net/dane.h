@@ -20,6 +20,15 @@
 
 #define DANE_NAMES_MAX 3
 
+/* Fields of struct dns_tlsa: RFC 6698 2.1, by the names of RFC 7218. */
+enum { TLSA_USAGE_TA = 2, TLSA_USAGE_EE = 3 };
+enum { TLSA_SELECTOR_CERT = 0, TLSA_SELECTOR_SPKI = 1 };
+enum {
+	TLSA_MATCHING_FULL = 0,
+	TLSA_MATCHING_SHA256 = 1,
+	TLSA_MATCHING_SHA512 = 2,
+};
+
 enum dane_need {
 	DANE_MAY, /* DANE does not apply: TLS when it is offered */
 	/* records exist, none usable: TLS without authentication */

@@ -13,10 +13,6 @@
 #include "base/mem.h"
 #include "net/tls_int.h"
 
-enum { USAGE_TRUST_ANCHOR = 2, USAGE_HOST = 3 }; /* RFC 7218 2.1 */
-enum { SELECT_CERT, SELECT_KEY }; /* RFC 7218 2.2 */
-enum { MATCH_FULL, MATCH_SHA256, MATCH_SHA512 }; /* RFC 7218 2.3 */
-
 struct tls_cert *
 tls_cert_load(const char *path, struct mx_errbuf *eb)
 {
@@ -73,9 +69,9 @@ tls_cert_not_after(const struct tls_cert *c)
 static int
 select_part(X509 *x, uint8_t selector, unsigned char **der)
 {
-	if (selector == SELECT_CERT)
+	if (selector == TLSA_SELECTOR_CERT)
 		return i2d_X509(x, der);
-	if (selector == SELECT_KEY)
+	if (selector == TLSA_SELECTOR_SPKI)
 		return i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), der);
 	return -1;
 }
@@ -88,11 +84,12 @@ matches(const struct dns_tlsa *t, const uint8_t *want, const unsigned char *der,
 	const EVP_MD *md;
 	unsigned n;
 
-	if (t->matching == MATCH_FULL)
+	if (t->matching == TLSA_MATCHING_FULL)
 		return len == t->len && memcmp(der, want, len) == 0;
-	if (t->matching != MATCH_SHA256 && t->matching != MATCH_SHA512)
+	if (t->matching != TLSA_MATCHING_SHA256 &&
+	    t->matching != TLSA_MATCHING_SHA512)
 		return false;
-	md = t->matching == MATCH_SHA256 ? EVP_sha256() : EVP_sha512();
+	md = t->matching == TLSA_MATCHING_SHA256 ? EVP_sha256() : EVP_sha512();
 	return EVP_Digest(der, len, digest, &n, md, NULL) == 1 && n == t->len &&
 	    memcmp(digest, want, n) == 0;
 }
@@ -101,9 +98,9 @@ bool
 tls_cert_fits(const struct tls_cert *c, const struct dns_answer *a,
     const struct dns_tlsa *t)
 {
-	unsigned end = t->usage == USAGE_HOST ? 1 :
-	    t->usage == USAGE_TRUST_ANCHOR    ? c->n :
-						0;
+	unsigned end = t->usage == TLSA_USAGE_EE ? 1 :
+	    t->usage == TLSA_USAGE_TA		 ? c->n :
+						   0;
 	bool fits = false;
 
 	for (unsigned i = 0; i < end && !fits; i++) {
