@@ -28,7 +28,6 @@ struct name_question {
 	const char *primary; /* as configured; NULL: MX records are asked */
 	uint16_t port;
 	struct route_req *route; /* in progress */
-	bool answered;
 };
 
 struct names {
@@ -51,11 +50,10 @@ is_ours(const struct route_self *us, const struct net_addr *a)
 }
 
 static void
-answered(struct name_question *q)
+answered(struct names *n)
 {
-	q->answered = true;
-	if (++q->names->answers == q->names->n)
-		loop_stop(q->names->loop);
+	if (++n->answers == n->n)
+		loop_stop(n->loop);
 }
 
 static void
@@ -92,7 +90,7 @@ on_hostname(const struct dns_answer *a, void *arg)
 			    "translation, name that address in self",
 			    n->conf->hostname, addr_text(&a->addr[0], text));
 	}
-	answered(q);
+	answered(n);
 }
 
 /* ---- primaries */
@@ -122,7 +120,7 @@ on_primary(const struct dns_answer *a, void *arg)
 				    addr_text(&a->addr[i], text));
 				break;
 			}
-	answered(q);
+	answered(n);
 }
 
 /* ---- MX records */
@@ -172,7 +170,7 @@ on_route(const struct route *r, void *arg)
 	else if ((says = judge_route(r, q->domain)) != NULL)
 		finding(n->errs, true, n->conf->file, 0, "domain \"%s\": %s",
 		    q->domain->name, says);
-	answered(q);
+	answered(n);
 }
 
 /* ---- the questions */
@@ -257,8 +255,7 @@ ask_all(struct names *n)
 	loop_run(n->loop);
 	loop_timer_destroy(&end);
 	for (unsigned i = 0; i < n->n; i++)
-		if (n->q[i].route != NULL)
-			route_cancel(&n->q[i].route);
+		route_cancel(&n->q[i].route);
 }
 
 static void
