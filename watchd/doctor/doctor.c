@@ -271,7 +271,7 @@ doctor_destroy(struct doctor **dp)
 	if (d == NULL)
 		return;
 	while ((r = LIST_FIRST(&d->runs)) != NULL)
-		doctor_run_cancel(r);
+		doctor_run_free(r);
 	doctor_fetch_destroy(d);
 	loop_timer_destroy(&d->due);
 	loop_timer_destroy(&d->turn);

@@ -86,7 +86,7 @@ struct doctor {
 /* ---- run.c */
 struct doctor_run *
 doctor_run_begin(struct doctor *, const char *name, bool asked);
-void doctor_run_cancel(struct doctor_run *);
+void doctor_run_free(struct doctor_run *); /* drops its steps */
 /* doctor.c: a run is over, and freed. */
 void doctor_run_ended(struct doctor *);
 

@@ -29,6 +29,13 @@ record_cmp(const struct doctor_record *a, const struct doctor_record *b)
 RB_PROTOTYPE(doctor_record_tree, doctor_record, node, record_cmp)
 RB_GENERATE(doctor_record_tree, doctor_record, node, record_cmp)
 
+void
+doctor_finding_fini(struct doctor_finding *f)
+{
+	mem_free(&f->text);
+	mem_free(&f->remedy);
+}
+
 struct doctor_records *
 doctor_records_create(void)
 {
@@ -65,8 +72,7 @@ record_forget(struct doctor_records *rs, struct doctor_record *r)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		rs->count[r->finding[i].severity][r->finding[i].check]--;
-		mem_free(&r->finding[i].text);
-		mem_free(&r->finding[i].remedy);
+		doctor_finding_fini(&r->finding[i]);
 	}
 	if (r->texts)
 		rs->texts -= r->n;
@@ -92,15 +98,6 @@ doctor_records_destroy(struct doctor_records **rsp)
 	mem_free(rsp);
 }
 
-static void
-leave_texts_out(struct doctor_record *r)
-{
-	for (unsigned i = 0; i < r->n; i++) {
-		mem_free(&r->finding[i].text);
-		mem_free(&r->finding[i].remedy);
-	}
-}
-
 void
 doctor_records_put(struct doctor_records *rs, const char *name, int64_t wall,
     struct doctor_finding *finding, unsigned n, bool keep)
@@ -123,7 +120,8 @@ doctor_records_put(struct doctor_records *rs, const char *name, int64_t wall,
 	if (r->texts)
 		rs->texts += n;
 	else
-		leave_texts_out(r);
+		for (unsigned i = 0; i < n; i++)
+			doctor_finding_fini(&finding[i]);
 	RB_INSERT(doctor_record_tree, &rs->tree, r);
 	TAILQ_INSERT_TAIL(&rs->by_time, r, by_time);
 	TAILQ_INSERT_TAIL(&rs->by_worst[r->worst], r, by_worst);
@@ -170,10 +168,11 @@ doctor_records_of(const struct doctor_records *rs, const char *name)
 const struct doctor_record *
 doctor_records_next(const struct doctor_records *rs, const char *after)
 {
-	struct doctor_record *r = find(rs, "", false);
+	struct doctor_record *r;
 
 	if (after != NULL)
 		return find(rs, after, true);
+	r = find(rs, "", false);
 	return r != NULL ? r : find(rs, "", true);
 }
 

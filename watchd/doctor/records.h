@@ -22,6 +22,7 @@ struct doctor_finding {
 	enum doctor_severity severity;
 	char *text, *remedy; /* NULL: omitted, or none */
 };
+void doctor_finding_fini(struct doctor_finding *); /* frees the texts */
 
 struct doctor_record {
 	/* private: */

@@ -31,11 +31,8 @@ doctor_say(struct doctor_run *r, enum doctor_check check,
 	va_list ap;
 
 	/* too many: the last one is replaced */
-	if (r->n == DOCTOR_FINDINGS_MAX) {
-		f = &r->finding[--r->n];
-		mem_free(&f->text);
-		mem_free(&f->remedy);
-	}
+	if (r->n == DOCTOR_FINDINGS_MAX)
+		doctor_finding_fini(&r->finding[--r->n]);
 	f = &r->finding[r->n++];
 	f->check = check;
 	f->severity = severity;
@@ -184,17 +181,15 @@ doctor_is_failure(const struct dns_answer *a)
 
 /* ---- the run */
 
-static void
-run_free(struct doctor_run *r)
+void
+doctor_run_free(struct doctor_run *r)
 {
 	struct doctor_step *s;
 
 	while ((s = LIST_FIRST(&r->steps)) != NULL)
 		step_free(s);
-	for (unsigned i = 0; i < r->n; i++) {
-		mem_free(&r->finding[i].text);
-		mem_free(&r->finding[i].remedy);
-	}
+	for (unsigned i = 0; i < r->n; i++)
+		doctor_finding_fini(&r->finding[i]);
 	LIST_REMOVE(r, link);
 	r->d->nruns--;
 	loop_timer_destroy(&r->timer);
@@ -213,7 +208,7 @@ run_over(struct doctor_run *r)
 	doctor_records_put(d->records, r->name, clock_wall(),
 	    size > 0 ? mem_dup(r->finding, size) : NULL, r->n, r->asked);
 	r->n = 0;
-	run_free(r);
+	doctor_run_free(r);
 	doctor_run_ended(d);
 }
 
@@ -281,10 +276,4 @@ doctor_run_begin(struct doctor *d, const char *name, bool asked)
 	r->timer = loop_timer_create(d->env.loop, on_begin, r);
 	loop_timer_set(r->timer, 0);
 	return r;
-}
-
-void
-doctor_run_cancel(struct doctor_run *r)
-{
-	run_free(r);
 }
