@@ -73,7 +73,7 @@ on_hostname(const struct dns_answer *a, void *arg)
 	char text[ADDR_TEXT_MAX];
 	unsigned i = 0;
 
-	if (a->status == DNS_NXDOMAIN || a->status == DNS_NODATA) {
+	if (dns_is_none(a->status)) {
 		finding(n->errs, true, n->conf->file, 0,
 		    "hostname \"%s\" has no address in the DNS; servers that "
 		    "look it up may refuse our mail",
@@ -102,7 +102,7 @@ on_primary(const struct dns_answer *a, void *arg)
 	struct names *n = q->names;
 	char text[ADDR_TEXT_MAX];
 
-	if (a->status == DNS_NXDOMAIN || a->status == DNS_NODATA)
+	if (dns_is_none(a->status))
 		finding(n->errs, true, n->conf->file, 0,
 		    "domain \"%s\": primary \"%s\" has no address in the DNS",
 		    q->domain->name, q->primary);

@@ -129,9 +129,9 @@ on_tlsa(struct doctor_step *s, const struct dns_answer *a)
 {
 	const char *host = s->run->conf->hostname;
 
-	if (doctor_is_failure(a))
+	if (dns_is_failure(a->status))
 		doctor_say_unknown(s->run, s->check, "its TLSA record", a);
-	else if (doctor_is_none(a))
+	else if (dns_is_none(a->status))
 		doctor_say(s->run, s->check, DOCTOR_OK,
 		    "%s has no TLSA record, so DANE does not apply to it",
 		    host);

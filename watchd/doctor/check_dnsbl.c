@@ -79,7 +79,7 @@ on_listed(struct doctor_step *s, const struct dns_answer *a)
 		ask_list(s, &loopback, on_loopback);
 		return;
 	}
-	if (doctor_is_failure(a))
+	if (dns_is_failure(a->status))
 		doctor_say_unknown(s->run, s->check, site.zone, a);
 	else if (a->status == DNS_OK && a->n > 0 && !dnsbl_is_code(&a->addr[0]))
 		doctor_remedy(doctor_say(s->run, s->check, DOCTOR_INFO,

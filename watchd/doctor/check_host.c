@@ -18,7 +18,7 @@ on_addresses(struct doctor_step *s, const struct dns_answer *a)
 
 	for (i = 0; i < a->n && !doctor_is_our_address(r, &a->addr[i]); i++)
 		;
-	if (doctor_is_failure(a)) {
+	if (dns_is_failure(a->status)) {
 		doctor_say_unknown(r, s->check, "its address", a);
 	} else if (a->n == 0) {
 		f = doctor_say(r, s->check, DOCTOR_ERROR,
@@ -91,7 +91,7 @@ on_back(struct doctor_step *s, const struct dns_answer *a)
 	(void)addr_text(&s->addr, text);
 	for (i = 0; i < a->n && !addr_equal_host(&a->addr[i], &s->addr); i++)
 		;
-	if (doctor_is_failure(a)) {
+	if (dns_is_failure(a->status)) {
 		doctor_say_unknown(r, s->check, "the name of the address", a);
 	} else if (i == a->n) {
 		f = doctor_say(r, s->check, DOCTOR_WARNING,
@@ -139,7 +139,7 @@ on_names(struct doctor_step *s, const struct dns_answer *a)
 		return;
 	}
 	(void)addr_text(&s->addr, text);
-	if (doctor_is_failure(a)) {
+	if (dns_is_failure(a->status)) {
 		doctor_say_unknown(r, s->check, "the PTR record", a);
 	} else {
 		f = doctor_say(r, s->check, DOCTOR_WARNING,

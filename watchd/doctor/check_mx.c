@@ -186,7 +186,7 @@ on_mx(struct doctor_step *s, const struct dns_answer *a)
 
 	for (i = 0; i < a->n && !doctor_is_our_name(r, a->mx[i].host); i++)
 		;
-	if (doctor_is_failure(a)) {
+	if (dns_is_failure(a->status)) {
 		doctor_say_unknown(r, s->check, "its MX record", a);
 	} else if (a->n > 0 && a->mx[0].host[0] == '\0') {
 		doctor_say(r, s->check, DOCTOR_ERROR,

@@ -148,7 +148,7 @@ on_record(struct doctor_step *s, const struct dns_answer *a)
 			record = dns_txt_at(a, i);
 			n++;
 		}
-	if (doctor_is_failure(a))
+	if (dns_is_failure(a->status))
 		doctor_say_unknown(r, s->check, "its SPF record", a);
 	else if (n == 0)
 		say_none(r);

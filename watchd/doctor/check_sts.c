@@ -170,7 +170,7 @@ on_announced(struct doctor_step *s, const struct dns_answer *a)
 		mem_free(&host);
 		return;
 	}
-	if (doctor_is_failure(a))
+	if (dns_is_failure(a->status))
 		doctor_say_unknown(r, s->check, "its MTA-STS record", a);
 	else if (n > 1)
 		doctor_remedy(doctor_say(r, s->check, DOCTOR_WARNING,

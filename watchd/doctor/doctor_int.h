@@ -112,9 +112,6 @@ void step_ask_mx(struct doctor_step *, const char *name, step_fn *);
 void step_ask_txt(struct doctor_step *, const char *name, step_fn *);
 void step_ask_tlsa(struct doctor_step *, const char *name, step_fn *);
 void step_ask_names(struct doctor_step *, const struct net_addr *, step_fn *);
-/* Does the answer say that no such record exists? */
-bool doctor_is_none(const struct dns_answer *);
-bool doctor_is_failure(const struct dns_answer *);
 
 /* ---- sources.c: the addresses that we send from */
 unsigned doctor_sources(const struct doctor_run *,

@@ -167,18 +167,6 @@ step_ask_names(struct doctor_step *s, const struct net_addr *a, step_fn *fn)
 	s->dns = dns_names(s->run->d->env.dns, a, on_answer, s);
 }
 
-bool
-doctor_is_none(const struct dns_answer *a)
-{
-	return a->status == DNS_NODATA || a->status == DNS_NXDOMAIN;
-}
-
-bool
-doctor_is_failure(const struct dns_answer *a)
-{
-	return a->status == DNS_FAIL || a->status == DNS_BOGUS;
-}
-
 /* ---- the run */
 
 void

@@ -319,7 +319,7 @@ spf_next(struct spf *q)
 void
 spf_answer(struct spf *q, const struct dns_answer *a)
 {
-	if (a->status == DNS_FAIL || a->status == DNS_BOGUS) {
+	if (dns_is_failure(a->status)) {
 		q->failed = true;
 		return;
 	}

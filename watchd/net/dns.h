@@ -33,6 +33,20 @@ enum dns_status {
 };
 const char *dns_status_name(enum dns_status);
 
+/* The answer is that no such record exists. */
+static inline bool
+dns_is_none(enum dns_status status)
+{
+	return status == DNS_NODATA || status == DNS_NXDOMAIN;
+}
+
+/* There is no answer that may be used: nothing is known of the records. */
+static inline bool
+dns_is_failure(enum dns_status status)
+{
+	return status == DNS_FAIL || status == DNS_BOGUS;
+}
+
 struct dns_mx {
 	uint16_t pref;
 	char host[TEXT_DOMAIN_MAX]; /* "" is the null MX (RFC 7505) */

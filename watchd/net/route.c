@@ -110,8 +110,7 @@ note_trouble(struct route_req *r, const char *type, const char *name,
 		[DNS_BOGUS] = "DNSSEC validation failed",
 	};
 	struct route_trouble *t = &r->route.trouble;
-	bool failed =
-	    a->stale || a->status == DNS_FAIL || a->status == DNS_BOGUS;
+	bool failed = a->stale || dns_is_failure(a->status);
 
 	if ((!failed && a->status == DNS_OK) ||
 	    (t->type != NULL && (r->trouble_failed || !failed)))
@@ -288,7 +287,7 @@ decide(struct route_req *r)
 			continue;
 		left++;
 		usable += c->host.naddrs > 0;
-		failed += c->host.dns == DNS_FAIL || c->host.dns == DNS_BOGUS;
+		failed += dns_is_failure(c->host.dns);
 	}
 	take_hosts(r, best_self);
 	if (usable > 0)

@@ -283,7 +283,7 @@ no_address(struct reach *r)
 	} else if (r->host.barred != NULL) {
 		r->now.code = REACH_NO_HOST;
 		text = r->host.barred;
-	} else if (r->host.dns == DNS_NXDOMAIN || r->host.dns == DNS_NODATA) {
+	} else if (dns_is_none(r->host.dns)) {
 		r->now.code = REACH_NO_HOST;
 		text = "has no address";
 	}

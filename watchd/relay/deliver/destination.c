@@ -193,7 +193,7 @@ route_judge(const struct route *r)
 	for (i = 0; i < r->n; i++) {
 		if (r->host[i].naddrs > 0)
 			return ROUTE_OK;
-		if (r->host[i].dns == DNS_FAIL || r->host[i].dns == DNS_BOGUS)
+		if (dns_is_failure(r->host[i].dns))
 			st = ROUTE_DNS_FAIL;
 	}
 	return st;

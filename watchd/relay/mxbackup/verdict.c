@@ -54,7 +54,7 @@ static bool
 look_up_failed(const struct route *r)
 {
 	for (unsigned i = 0; i < r->n; i++)
-		if (r->host[i].dns == DNS_FAIL || r->host[i].dns == DNS_BOGUS)
+		if (dns_is_failure(r->host[i].dns))
 			return true;
 	return false;
 }

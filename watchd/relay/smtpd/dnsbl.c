@@ -253,7 +253,7 @@ on_answer(const struct dns_answer *ans, void *arg)
 
 	p->id = 0;
 	l->asked--;
-	if (ans->status == DNS_FAIL || ans->status == DNS_BOGUS) {
+	if (dns_is_failure(ans->status)) {
 		l->shown.failures++;
 		l->fails++;
 		if (!was && dnsbl_is_silent(l))

@@ -35,9 +35,8 @@ static void
 judge(struct dnsbl_list *l)
 {
 	const struct dnsbl_test *t = l->test;
-	bool silent = t[TEST_LISTED].status == DNS_FAIL ||
-	    t[TEST_LISTED].status == DNS_BOGUS ||
-	    t[TEST_NOT].status == DNS_FAIL || t[TEST_NOT].status == DNS_BOGUS;
+	bool silent = dns_is_failure(t[TEST_LISTED].status) ||
+	    dns_is_failure(t[TEST_NOT].status);
 
 	l->v6 = t[TEST_LISTED6].hit && !t[TEST_NOT6].hit &&
 	    t[TEST_NOT6].status == DNS_NXDOMAIN;
