@@ -414,21 +414,29 @@ answer_now(struct dns *d, enum dns_status status, const struct net_addr *addr,
 	return r->id;
 }
 
-uint64_t
-dns_mx(struct dns *d, const char *domain, dns_cb *cb, void *arg)
+static uint64_t
+ask_one(struct dns *d, enum dns_type type, const char *domain, dns_cb *cb,
+    void *arg)
 {
 	char name[TEXT_DOMAIN_MAX];
-	struct net_addr addr;
 	struct dns_request *r;
 
-	if (addr_parse(&addr, domain, 0, ':') == 0)
-		return answer_now(d, DNS_NODATA, NULL, cb, arg);
 	if (text_domain(domain, strlen(domain), name) < 0)
 		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
 	r = request_new(d, 1, cb, arg);
-	r->mx = true;
-	part_ask(d, &r->part[0], DNS_TYPE_MX, name);
+	r->mx = type == DNS_TYPE_MX;
+	part_ask(d, &r->part[0], type, name);
 	return r->id;
+}
+
+uint64_t
+dns_mx(struct dns *d, const char *domain, dns_cb *cb, void *arg)
+{
+	struct net_addr addr;
+
+	if (addr_parse(&addr, domain, 0, ':') == 0)
+		return answer_now(d, DNS_NODATA, NULL, cb, arg);
+	return ask_one(d, DNS_TYPE_MX, domain, cb, arg);
 }
 
 uint64_t
@@ -465,20 +473,6 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
 	r = request_new(d, 1, cb, arg);
 	part_ask(d, &r->part[0], DNS_TYPE_TLSA, full);
-	return r->id;
-}
-
-static uint64_t
-ask_one(struct dns *d, enum dns_type type, const char *domain, dns_cb *cb,
-    void *arg)
-{
-	char name[TEXT_DOMAIN_MAX];
-	struct dns_request *r;
-
-	if (text_domain(domain, strlen(domain), name) < 0)
-		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
-	r = request_new(d, 1, cb, arg);
-	part_ask(d, &r->part[0], type, name);
 	return r->id;
 }
 
