@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 
+from lib.dnssec import tlsa
 from lib.metrics import Metrics
 from lib.net import Workdir, certificate, end_process
 from lib.smtp import send
@@ -65,14 +66,6 @@ def found(d, *args, rc=None):
         if key not in out or order.index(f["severity"]) < order.index(out[key][0]):
             out[key] = f["severity"], f["text"], f["remedy"]
     return out, lines[-1]
-
-
-def tlsa(cert):
-    """3 1 1 of it."""
-    spki = subprocess.run("openssl x509 -in %s -noout -pubkey | openssl pkey -pubin -outform DER"
-                          " | sha256sum" % cert, shell=True, check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-    return "3 1 1 " + spki.split()[0]
 
 
 def world(stack, **parts):
@@ -208,13 +201,8 @@ def test_each_in_its_own_way(stack):
     stack.address(US)
     folder = stack.add(Workdir("doctor"), lambda w: w.remove()).path
     names = "abcdefghij"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9", "-subj", "/CN=all",
-                    "-addext", "subjectAltName=" + ",".join("DNS:mta-sts.%s.test" % n
-                                                            for n in names),
-                    "-keyout", folder + "/key", "-out", folder + "/cert"], check=True,
-                   stderr=subprocess.DEVNULL)
-    web = stack.add(Policies(folder + "/cert", folder + "/key"), lambda w: w.close())
+    cert = certificate(folder, also=["mta-sts.%s.test" % n for n in names])
+    web = stack.add(Policies(*cert), lambda w: w.close())
     announced = '\n_mta-sts TXT "v=STSv1; id=1"\nmta-sts A 127.0.0.1'
     zones = {
         "backup.test": 'mx2 CNAME real.backup.test.\nreal A %s\nreal TXT "v=spf1 -all"\n'
@@ -245,8 +233,8 @@ def test_each_in_its_own_way(stack):
 resolver = {"127.0.0.1@%d"}
 resolver_timeout = "1s"
 self = {"%s"}
-doctor { interval = "0s" dnsbl = {"deaf.test", "all.test*2"} ca_file = "%s/cert" }
-""" % (dns.port, US, folder), defaults="""
+doctor { interval = "0s" dnsbl = {"deaf.test", "all.test*2"} ca_file = "%s" }
+""" % (dns.port, US, cert[0]), defaults="""
     probe { interval = "1s" timeout = "1s" }
     deliver { source = "%s" }
 """ % US)

@@ -209,16 +209,6 @@ TLS = HEAD + 'smtpd { listen = "127.0.0.1:{port}" tls_cert = "{dir}/c" tls_key =
     + DOMAIN
 
 
-def openssl(*args):
-    subprocess.run(["openssl", *args], check=True, capture_output=True, timeout=60)
-
-
-def make(path):
-    return ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-subj", "/CN=mx2.example.org", "-addext", "subjectAltName=DNS:mx2.example.org",
-            "-keyout", path + ".key", "-out", path + ".crt", "-days", "30")
-
-
 @pytest.fixture(scope="module")
 def pem(it):
     """Certificates and keys by name, as text."""
@@ -226,11 +216,10 @@ def pem(it):
     for name in ("mx2.example.org", "other.test"):
         cert, key = certificate(it.dir, name)
         out[name] = open(cert).read(), open(key).read()
-    old = os.path.join(it.dir, "old")
-    openssl(*make(old))
-    locked = os.path.join(it.dir, "locked")
-    openssl("pkey", "-in", old + ".key", "-aes256", "-passout", "pass:x", "-out", locked)
-    out["locked"] = open(old + ".crt").read(), open(locked).read()
+    cert, key = certificate(it.dir, "mx2.example.org")
+    locked = subprocess.run(["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:x"],
+                            check=True, capture_output=True, text=True, timeout=60).stdout
+    out["locked"] = open(cert).read(), locked
     return out
 
 
@@ -280,10 +269,10 @@ def test_certificates(it, pem):
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="no faketime")
 def test_dates_of_a_certificate(it):
     for days, says in ((-400, "expired on "), (400, "is not valid before ")):
-        path = os.path.join(it.dir, "dated")
-        subprocess.run(["faketime", "-f", "%+dd" % days, "openssl", *make(path)], check=True,
-                       capture_output=True, timeout=60)
-        put(it, open(path + ".crt").read(), open(path + ".key").read())
+        folder = os.path.join(it.dir, "dated%d" % days)
+        os.mkdir(folder)
+        pair = certificate(folder, "mx2.example.org", 30, clock=("faketime", "-f", "%+dd" % days))
+        put(it, *(open(path).read() for path in pair))
         rc, lines = it.run("", head=TLS)
         assert rc == 0 and len(lines) == 1, lines
         assert re.fullmatch(re.escape(it.fill("warning: smtpd: tls_cert {dir}/c: certificate 1 in it " +

@@ -70,14 +70,16 @@ class Workdir:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def certificate(folder, name="mx.test", days=90):
-    """A self-signed certificate: (certificate, key)."""
+def certificate(folder, name="mx.test", days=90, also=(), clock=()):
+    """A self-signed certificate, for the names in `also`, too: (certificate, key).
+    `clock`: a command that runs another one at a time of its own."""
     cert = os.path.join(folder, name + ".crt")
     key = os.path.join(folder, name + ".key")
     if not os.path.exists(cert):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        names = ",".join("DNS:" + n for n in (name, *also))
+        subprocess.run([*clock, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),
-                        "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
+                        "-subj", "/CN=" + name, "-addext", "subjectAltName=" + names,
                         "-keyout", key, "-out", cert], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.chmod(key, 0o600)
