@@ -79,9 +79,8 @@ const struct section_info sections[SEC_COUNT] = {
 	    "defaults." },
 	[SEC_VAULT] = { "vault", SEC_TOP, false, true,
 	    "What was given back, expired or removed by an operator is kept "
-	    "for "
-	    "a while: mxwatchctl vault shows it, mxwatchctl replay queues it "
-	    "again." },
+	    "for a while: mxwatchctl vault shows it, mxwatchctl replay queues "
+	    "it again." },
 	[SEC_LEDGER] = { "ledger", SEC_TOP, false, true,
 	    "The record of outages, of primaries and of domains: mxwatchctl "
 	    "outages shows it." },

@@ -263,9 +263,8 @@ tell_left(struct reload *r)
 		return;
 	finding(&r->l->errs, true, r->l->conf->file, 0,
 	    "%ju %s no longer in the configuration and %s %ju %s queued "
-	    "(%s%s): "
-	    "%s by the settings of before until %s; mxwatchctl forget DOMAIN "
-	    "ends that",
+	    "(%s%s): %s by the settings of before until %s; mxwatchctl forget "
+	    "DOMAIN ends that",
 	    (uintmax_t)r->left, r->left == 1 ? "domain is" : "domains are",
 	    r->left == 1 ? "has" : "have", (uintmax_t)r->left_messages,
 	    r->left_messages == 1 ? "message" : "messages", r->first_left,

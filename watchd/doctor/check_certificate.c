@@ -167,8 +167,7 @@ doctor_certificate(struct doctor_run *r)
 	if (r->conf->smtpd.tls_cert == NULL) {
 		f = doctor_say(r, DOCTOR_certificate, DOCTOR_WARNING,
 		    "smtpd offers no TLS: mail comes in clear, and senders "
-		    "that "
-		    "insist on TLS send nothing here");
+		    "that insist on TLS send nothing here");
 		doctor_remedy(f,
 		    "smtpd { tls_cert = \"...\" tls_key = \"...\" }");
 		return;

@@ -46,8 +46,7 @@ on_loopback(struct doctor_step *s, const struct dns_answer *a)
 	} else {
 		f = doctor_say(s->run, s->check, DOCTOR_ERROR,
 		    "%s is in the list %s: servers that use it refuse mail "
-		    "from "
-		    "here",
+		    "from here",
 		    text, site.zone);
 		doctor_remedy(f,
 		    "Look up why at the list's own pages, and ask it for "

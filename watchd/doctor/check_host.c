@@ -38,8 +38,8 @@ on_addresses(struct doctor_step *s, const struct dns_answer *a)
 	} else if (a->canon[0] != '\0') {
 		f = doctor_say(r, s->check, DOCTOR_WARNING,
 		    "%s is an alias (CNAME) of %s, and MX records must not "
-		    "name "
-		    "an alias (RFC 2181 10.3): some servers send nothing there",
+		    "name an alias (RFC 2181 10.3): some servers send nothing "
+		    "there",
 		    host, a->canon);
 		doctor_remedy(f, "Give %s address records of its own.", host);
 	} else {
@@ -162,8 +162,7 @@ say_private(struct doctor_run *r, const struct net_addr *a)
 	f = doctor_say(r, DOCTOR_ptr, DOCTOR_INFO,
 	    "mail leaves from %s, which is a private address: outside this "
 	    "network another one is seen, and PTR, SPF and block lists were "
-	    "not "
-	    "checked for it",
+	    "not checked for it",
 	    addr_text(a, text));
 	doctor_remedy(f,
 	    "Behind address translation name the outer one: self = "
@@ -181,8 +180,7 @@ doctor_ptr(struct doctor_run *r)
 		doctor_say(r, DOCTOR_ptr, DOCTOR_INFO,
 		    "no primary outside this host has an address, so it is not "
 		    "known from which one mail leaves: PTR, SPF and block "
-		    "lists "
-		    "were not checked");
+		    "lists were not checked");
 	for (unsigned i = 0; i < n; i++) {
 		if (doctor_is_private(&addr[i])) {
 			say_private(r, &addr[i]);

@@ -41,8 +41,7 @@ on_alias(struct doctor_step *s, const struct dns_answer *a)
 	if (a->canon[0] != '\0') {
 		f = doctor_say(s->run, s->check, DOCTOR_WARNING,
 		    "the MX record of %s names %s, which is an alias (CNAME) "
-		    "of "
-		    "%s (RFC 2181 10.3): some servers send nothing there",
+		    "of %s (RFC 2181 10.3): some servers send nothing there",
 		    s->run->name, s->name, a->canon);
 		doctor_remedy(f, "Name %s in the MX record.", a->canon);
 	}
@@ -64,8 +63,7 @@ say_place(struct doctor_run *r, uint16_t ours, bool better, bool equal,
 	if (better)
 		f = doctor_say(r, DOCTOR_mx, DOCTOR_INFO,
 		    "%s is no better and no worse an MX of %s (%u) than "
-		    "another "
-		    "host: neither hands mail to the other",
+		    "another host: neither hands mail to the other",
 		    name, r->name, ours);
 	else if (equal)
 		f = doctor_say(r, DOCTOR_mx, DOCTOR_WARNING,

@@ -104,8 +104,7 @@ say_deferred(struct doctor_run *r, const struct doctor_primary *p,
 	source_text(p, us);
 	f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
 	    "%s puts mail from here off: %u %.200s. If that is greylisting or "
-	    "a "
-	    "rate limit, the mail of an outage comes in late",
+	    "a rate limit, the mail of an outage comes in late",
 	    p->label, a->reply_code, a->text);
 	doctor_remedy(f,
 	    "Exempt %s on the primary from greylisting, SPF and rate limits.",
@@ -170,8 +169,7 @@ say_refused(struct doctor_run *r, const struct doctor_primary *p,
 		    a->text);
 		doctor_remedy(f,
 		    "domain \"%s\" { probe { rcpt = \"...\" } }, a mailbox "
-		    "that "
-		    "exists.",
+		    "that exists.",
 		    r->name);
 		break;
 	}

@@ -49,8 +49,7 @@ judge_policy(struct doctor_run *r, const struct sts_policy *p)
 	f = doctor_say(r, DOCTOR_mta_sts,
 	    p->mode == STS_ENFORCE ? DOCTOR_ERROR : DOCTOR_WARNING,
 	    "the MTA-STS policy of %s (mode %s) does not cover %s: senders "
-	    "that "
-	    "obey it %s",
+	    "that obey it %s",
 	    r->name, p->mode == STS_ENFORCE ? "enforce" : "testing", host,
 	    p->mode == STS_ENFORCE ?
 		"send nothing here, not even in an outage" :

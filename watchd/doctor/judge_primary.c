@@ -158,8 +158,7 @@ doctor_smtputf8(struct doctor_run *r, const struct doctor_primary *p)
 	}
 	f = doctor_say(r, DOCTOR_smtputf8, DOCTOR_INFO,
 	    "%s does not offer SMTPUTF8, which is offered here: mail that "
-	    "needs "
-	    "it is taken and then given back (5.6.7)",
+	    "needs it is taken and then given back (5.6.7)",
 	    p->label);
 	doctor_remedy(f, "For Postfix, on the primary: smtputf8_enable = yes");
 }
