@@ -233,6 +233,23 @@ reads_the_rest(void **state)
 	buf_fini(&b);
 }
 
+static void
+folders(void **state)
+{
+	static const struct {
+		const char *path, *folder;
+	} c[] = { { "/a/b/c", "/a/b" }, { "/a", "/" }, { "a", "." },
+		{ "a/b", "a" }, { "./a", "." }, { "", "." } };
+	char *folder;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(c); i++) {
+		folder = file_folder(c[i].path);
+		assert_string_equal(folder, c[i].folder);
+		mem_free(&folder);
+	}
+}
+
 int
 main(void)
 {
@@ -243,6 +260,7 @@ main(void)
 		cmocka_unit_test(in_the_way),
 		cmocka_unit_test(prints_all_or_nothing),
 		cmocka_unit_test(reads_the_rest),
+		cmocka_unit_test(folders),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

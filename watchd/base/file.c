@@ -164,17 +164,23 @@ file_secret_line(const char *path, struct mx_errbuf *eb)
 	return line;
 }
 
+char *
+file_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return mem_strdup(".");
+	return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* A rename is durable once its folder is synced. */
 int
 file_sync_folder(const char *path)
 {
-	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
-	int fd, rc = -1;
+	char *dir = file_folder(path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = -1;
 
-	if (slash != NULL)
-		slash[slash == dir] = '\0';
-	fd =
-	    open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		rc = fsync(fd);
 		close(fd);

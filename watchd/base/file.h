@@ -50,6 +50,9 @@ typedef int file_print_fn(FILE *, const void *arg);
 int file_print(const char *path, mode_t mode, file_print_fn *print,
     const void *arg, struct mx_errbuf *eb) MX_NODISCARD;
 
+/* The folder in which the path is: "/a" of "/a/b", "." of "b". The caller frees
+ * it. */
+char *file_folder(const char *path) MX_NODISCARD;
 /* Makes a rename or creation at that path durable. 0, or -1 with errno. */
 int file_sync_folder(const char *path);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/trusted.h"
@@ -254,25 +255,26 @@ privileges_make_dirs(const struct config *conf, struct mx_errbuf *eb)
 	return rc;
 }
 
+/* Has the effective user these rights to the path? 0 or an errno. */
+static int
+try_access(const char *path, int rights)
+{
+	return faccessat(AT_FDCWD, path, rights, AT_EACCESS) == 0 ? 0 : errno;
+}
+
 /* Whether the effective user can write the path, or create it if it is missing:
  * 0 or an errno. */
 static int
 try_make(const char *path, bool *exists)
 {
-	char *dir, *slash;
-	int err;
+	int err = try_access(path, F_OK);
+	char *dir;
 
-	*exists = faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
-	if (*exists || errno != ENOENT)
-		return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ? 0 :
-									  errno;
-	dir = mem_strdup(path);
-	if ((slash = strrchr(dir, '/')) != NULL)
-		slash[slash == dir] = '\0';
-	err = faccessat(AT_FDCWD, slash != NULL ? dir : ".", W_OK | X_OK,
-		  AT_EACCESS) == 0 ?
-	    0 :
-	    errno;
+	*exists = err == 0;
+	if (err != ENOENT)
+		return try_access(path, W_OK);
+	dir = file_folder(path);
+	err = try_access(dir, W_OK | X_OK);
 	mem_free(&dir);
 	return err;
 }
