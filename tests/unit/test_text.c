@@ -196,8 +196,19 @@ test_formats(void **state)
 		{ 1048064, "1.0M" },
 		{ 12582912, "12M" },
 		{ UINT64_MAX, "16E" },
+	}, exact[] = {
+		{ 0, "0" },
+		{ 1023, "1023" },
+		{ 1024, "1K" },
+		{ 1025, "1025" },
+		{ 1572864, "1536K" },
+		{ 2097152, "2M" },
+		{ UINT64_C(3) << 40, "3T" },
+		{ UINT64_C(1) << 50, "1024T" },
+		{ UINT64_MAX, "18446744073709551615" },
 	};
 	char s[64];
+	uint64_t back;
 	size_t i;
 
 	(void)state;
@@ -207,6 +218,12 @@ test_formats(void **state)
 	for (i = 0; i < MX_COUNT(bytes); i++)
 		assert_string_equal(text_size_fmt(bytes[i].bytes, s, sizeof(s)),
 		    bytes[i].s);
+	for (i = 0; i < MX_COUNT(exact); i++) {
+		assert_string_equal(
+		    text_size_exact(exact[i].bytes, s, sizeof(s)), exact[i].s);
+		assert_int_equal(text_size(s, &back), 0);
+		assert_int_equal(back, exact[i].bytes);
+	}
 	assert_string_equal(text_date_5322(1795365720, s, sizeof(s)),
 	    "Sun, 22 Nov 2026 16:42:00 +0000");
 	assert_string_equal(text_date_5322(0, s, sizeof(s)),

@@ -192,6 +192,24 @@ text_size_fmt(uint64_t bytes, char *dst, size_t size)
 }
 
 char *
+text_size_exact(uint64_t bytes, char *dst, size_t size)
+{
+	static const char units[] = "TGMK";
+	unsigned shift;
+
+	for (size_t i = 0; bytes != 0 && units[i] != '\0'; i++) {
+		shift = 40 - 10 * (unsigned)i;
+		if (bytes % (UINT64_C(1) << shift) != 0)
+			continue;
+		(void)snprintf(dst, size, "%" PRIu64 "%c", bytes >> shift,
+		    units[i]);
+		return dst;
+	}
+	(void)snprintf(dst, size, "%" PRIu64, bytes);
+	return dst;
+}
+
+char *
 text_date_5322(int64_t wall, char *dst, size_t size)
 {
 	static const char days[] = "SunMonTueWedThuFriSat";

@@ -22,6 +22,8 @@ int text_int(const char *s, int64_t min, int64_t max, int64_t *v) MX_NODISCARD;
 char *text_duration_fmt(int64_t ms, char *dst, size_t size);
 /* "4.1K", "12M". Returns dst. */
 char *text_size_fmt(uint64_t bytes, char *dst, size_t size);
+/* The same exactly, as text_size() reads it: "1G", "1536K". Returns dst. */
+char *text_size_exact(uint64_t bytes, char *dst, size_t size);
 /* RFC 5322 date in UTC ("Sun, 22 Nov 2026 16:42:00 +0000") / RFC 3339. */
 char *text_date_5322(int64_t wall, char *dst, size_t size);
 char *text_date_3339(int64_t wall, char *dst, size_t size);

@@ -16,7 +16,6 @@ option_limit_text(const struct option *o, int64_t v, char *dst, size_t size)
 		const char *name;
 	} times[] = { { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" },
 		{ 1000, "s" }, { 1, "ms" } };
-	static const char sizes[] = "TGMK";
 	size_t i = 0;
 
 	if (o->type == TYPE_TIME || o->type == TYPE_DELAYS) {
@@ -26,13 +25,8 @@ option_limit_text(const struct option *o, int64_t v, char *dst, size_t size)
 		    v == 0 ? "s" : times[i].name);
 		return dst;
 	}
-	if (o->type == TYPE_SIZE && v != 0)
-		for (i = 0; i < 4; i++)
-			if (v % ((int64_t)1 << (40 - 10 * i)) == 0) {
-				snprintf(dst, size, "%" PRId64 "%c",
-				    v >> (40 - 10 * i), sizes[i]);
-				return dst;
-			}
+	if (o->type == TYPE_SIZE)
+		return text_size_exact((uint64_t)v, dst, size);
 	snprintf(dst, size, "%" PRId64, v);
 	return dst;
 }

@@ -88,24 +88,6 @@ doctor_xforward(struct doctor_run *r, const struct doctor_primary *p)
 
 /* ---- mail that we accept and the primary does not */
 
-/* The exact size, in the format of the configuration. */
-static void
-size_text(uint64_t bytes, char *dst, size_t size)
-{
-	static const char unit[] = { 'G', 'M', 'K' };
-
-	for (unsigned i = 0; i < MX_COUNT(unit); i++) {
-		unsigned shift = 10 * (unsigned)(MX_COUNT(unit) - i);
-
-		if (bytes >> shift > 0 && bytes == (bytes >> shift) << shift) {
-			(void)snprintf(dst, size, "%llu%c",
-			    (unsigned long long)(bytes >> shift), unit[i]);
-			return;
-		}
-	}
-	(void)snprintf(dst, size, "%llu", (unsigned long long)bytes);
-}
-
 void
 doctor_size(struct doctor_run *r, const struct doctor_primary *p)
 {
@@ -113,8 +95,8 @@ doctor_size(struct doctor_run *r, const struct doctor_primary *p)
 	char mine[32], its[32];
 	struct doctor_finding *f;
 
-	size_text(ours, mine, sizeof(mine));
-	size_text(p->size, its, sizeof(its));
+	(void)text_size_exact(ours, mine, sizeof(mine));
+	(void)text_size_exact(p->size, its, sizeof(its));
 	if (p->size == 0 || p->size >= ours) {
 		doctor_say(r, DOCTOR_size, DOCTOR_OK,
 		    "%s takes messages as large as those that are taken here "
