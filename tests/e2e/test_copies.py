@@ -14,6 +14,8 @@ from lib.mxwatchd import PLAIN
 from lib.smtp import send, send_bytes, text
 from lib.wait import wait_for
 
+# What of an envelope a copy keeps.
+KEPT = ("sender", "envid", "ret", "helo", "client", "8bit", "smtputf8", "recipients", "size")
 DOWN = 'primary = {"127.0.0.1:9"}'
 
 
@@ -70,7 +72,8 @@ def test_for_whom_it_is(stack):
 def test_copies_come_back(down, stack):
     d = down
     out = os.path.join(d.dir, "out")
-    one = send(d.port, "one", sender="s1@sender.test", rcpts=["u@a.test", "v@a.test"])
+    one = send(d.port, "one", sender="s1@sender.test", rcpts=["u@a.test", "v@a.test"],
+               args=" RET=HDRS ENVID=QQ1")
     big = send_bytes(d.port, text("big", "xyz\n" * 200000), "", ["w@b.test"])
     rc, said = d.ctl("export", "--all", out)
     assert rc == 0 and "2 messages written to " in said
@@ -79,6 +82,7 @@ def test_copies_come_back(down, stack):
         e = json.load(f)
     assert e["sender"] == "s1@sender.test" and e["domain"] == "a.test" and e["body"] == "whole"
     assert [r["address"] for r in e["recipients"]] == ["u@a.test", "v@a.test"]
+    assert e["ret"] == "HDRS" and e["envid"] == "QQ1"
     with open(os.path.join(out, big + ".eml"), "rb") as f:
         assert f.read() == raw(d, "show", big, "--raw")
     # the same form as that of what a spool is saved by
@@ -113,6 +117,11 @@ def test_copies_come_back(down, stack):
     with open(os.path.join(out, big + ".eml"), "rb") as f:
         assert f.read() == raw(d, "show", back["b.test"]["id"], "--raw")
     assert back["b.test"]["id"] not in (one, big)
+    again = os.path.join(d.dir, "again")
+    assert d.ctl("export", back["a.test"]["id"], again)[0] == 0
+    with open(os.path.join(again, back["a.test"]["id"] + ".json"), encoding="utf-8") as f:
+        other = json.load(f)
+    assert {k: other[k] for k in KEPT} == {k: e[k] for k in KEPT}
 
 
 def test_what_is_no_copy(down):

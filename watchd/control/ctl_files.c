@@ -218,8 +218,8 @@ is_for(const cJSON *envelope, const cJSON *rcpt)
 static bool
 say_envelope(int fd, const cJSON *envelope)
 {
-	static const char *const keys[] = { "sender", "envid", "helo", "client",
-		"8bit", "smtputf8" };
+	static const char *const keys[] = { "sender", "envid", "ret", "helo",
+		"client", "8bit", "smtputf8" };
 	cJSON *o = json_object(), *e = json_member(o, "envelope");
 
 	for (size_t i = 0; i < MX_COUNT(keys); i++)

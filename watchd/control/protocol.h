@@ -64,7 +64,7 @@
  *		mxwatch-salvage(8) writes it), then those of its content, then
  *		id and body ("whole", "damaged"); done: messages, bytes, damaged
  *	import	after the request, a line each: envelope (an object: sender,
- *		envid, helo, client, 8bit, smtputf8), recipients (arrays of
+ *		envid, ret, helo, client, 8bit, smtputf8), recipients (arrays of
  *		address, orcpt, notify; several lines), data (base64, as many as
  *		are needed), and at last size (bytes in all). done: the id, when
  *		it is durable. Only for root and the user of the daemon

@@ -16,8 +16,8 @@
 struct import_work {
 	struct relay_intake *in;
 	const struct relay *relay;
-	char *sender, *envid, *helo,
-	    *client; /* sender: NULL: no envelope yet */
+	char *sender; /* NULL: no envelope yet */
+	char *envid, *ret, *helo, *client;
 	bool body8, utf8;
 	struct relay_copy_rcpt *rcpts; /* owns their strings */
 	unsigned nrcpts;
@@ -38,6 +38,7 @@ import_free(void *work)
 	mem_free(&w->rcpts);
 	mem_free(&w->sender);
 	mem_free(&w->envid);
+	mem_free(&w->ret);
 	mem_free(&w->helo);
 	mem_free(&w->client);
 	mem_free(&w);
@@ -90,6 +91,7 @@ take_envelope(struct call *c, const cJSON *e)
 	}
 	w->sender = mem_strdup(path.mailbox);
 	w->envid = short_text(e, "envid");
+	w->ret = short_text(e, "ret");
 	w->helo = text_or_empty(e, "helo");
 	w->client = text_or_empty(e, "client");
 	w->body8 = json_get_bool(e, "8bit");
@@ -199,6 +201,7 @@ take_end(struct call *c, double size)
 	struct import_work *w = c->work;
 	struct relay_copy copy = { .sender = w->sender,
 		.envid = w->envid,
+		.ret = w->ret,
 		.helo = w->helo,
 		.client = w->client,
 		.body8 = w->body8,

@@ -123,7 +123,8 @@ struct relay_copy_rcpt {
 };
 struct relay_copy {
 	const char *sender; /* "" for <> */
-	const char *envid, *helo, *client; /* envid: NULL none */
+	const char *envid, *ret; /* RFC 3461; NULL none */
+	const char *helo, *client;
 	bool body8, utf8;
 	const struct relay_copy_rcpt *rcpts;
 	unsigned nrcpts;

@@ -102,8 +102,10 @@ client_put_mail(struct smtp_client *c, const struct smtp_client_tx *tx)
 		put_str(c, " BODY=8BITMIME");
 	if ((c->ext & CLIENT_EXT_SMTPUTF8) && tx->smtputf8)
 		put_str(c, " SMTPUTF8");
-	if ((c->ext & CLIENT_EXT_DSN) && tx->ret != RET_NONE)
-		put_str(c, tx->ret == RET_FULL ? " RET=FULL" : " RET=HDRS");
+	if ((c->ext & CLIENT_EXT_DSN) && tx->ret != RET_NONE) {
+		put_str(c, " RET=");
+		put_str(c, smtp_ret_name(tx->ret));
+	}
 	if ((c->ext & CLIENT_EXT_DSN) && is_xtext(tx->envid)) {
 		put_str(c, " ENVID=");
 		put_str(c, tx->envid);

@@ -42,6 +42,10 @@ const char *smtp_verb_name(enum smtp_verb);
 
 enum smtp_body { BODY_7BIT, BODY_8BITMIME };
 enum smtp_ret { RET_NONE, RET_FULL, RET_HDRS };
+/* As RET= has it; NULL: RET_NONE. */
+const char *smtp_ret_name(enum smtp_ret);
+/* RET_NONE: it is neither, or NULL. */
+enum smtp_ret smtp_ret_of(const char *);
 
 /* RFC 3461 4.1 */
 #define NOTIFY_GIVEN   1u /* the parameter was there */

@@ -28,13 +28,35 @@ read_size(const struct param *p, struct smtp_command *out)
 	return command_number(p->value, p->len, &out->size);
 }
 
+static const struct {
+	const char *name;
+	enum smtp_ret ret;
+} rets[] = { { "FULL", RET_FULL }, { "HDRS", RET_HDRS } };
+
+const char *
+smtp_ret_name(enum smtp_ret ret)
+{
+	for (size_t i = 0; i < MX_COUNT(rets); i++)
+		if (rets[i].ret == ret)
+			return rets[i].name;
+	return NULL;
+}
+
+enum smtp_ret
+smtp_ret_of(const char *name)
+{
+	for (size_t i = 0; i < MX_COUNT(rets) && name != NULL; i++)
+		if (strcmp(name, rets[i].name) == 0)
+			return rets[i].ret;
+	return RET_NONE;
+}
+
 static bool
 read_ret(const struct param *p, struct smtp_command *out)
 {
-	if (value_is(p, "FULL"))
-		out->ret = RET_FULL;
-	else if (value_is(p, "HDRS"))
-		out->ret = RET_HDRS;
+	for (size_t i = 0; i < MX_COUNT(rets); i++)
+		if (value_is(p, rets[i].name))
+			out->ret = rets[i].ret;
 	return out->ret != RET_NONE;
 }
 

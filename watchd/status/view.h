@@ -38,6 +38,7 @@ struct msg_view {
 	uint32_t attempts;
 	int64_t vault_ms; /* since when it is in the vault */
 	const char *envid; /* as it was given (RFC 3461); NULL none */
+	const char *ret; /* "FULL" or "HDRS" (RFC 3461); NULL none */
 	bool body8, utf8; /* BODY=8BITMIME, SMTPUTF8 */
 	bool dsn;
 	bool replayed; /* queued again from the vault */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
+#include "smtp/command.h"
 
 /* The opaque relay_intake is the queue_intake itself. */
 static struct queue_intake *
@@ -49,6 +50,7 @@ part_create(const struct relay_copy *copy, const char *domain)
 	mem_free(&e->sender); /* envelope_create() has set an empty one */
 	e->sender = mem_strdup(copy->sender);
 	e->envid = mem_strdup(copy->envid);
+	e->ret = (uint8_t)smtp_ret_of(copy->ret);
 	e->helo = mem_strdup(copy->helo);
 	e->client = mem_strdup(copy->client);
 	e->arrival_ms = e->due_ms = clock_wall_ms();

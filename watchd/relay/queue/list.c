@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
+#include "smtp/command.h"
 
 struct queue_request *
 request_create(struct queue *q, const uint64_t *ids, unsigned n)
@@ -138,6 +139,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 		.attempts = e->attempts,
 		.dsn = e->dsn,
 		.envid = env->envid,
+		.ret = smtp_ret_name((enum smtp_ret)env->ret),
 		.body8 = (env->flags & ENV_8BIT) != 0,
 		.utf8 = (env->flags & ENV_UTF8) != 0,
 		.replayed = (env->flags & ENV_REPLAYED) != 0,

@@ -56,7 +56,7 @@ mxwatch_salvage_SOURCES = \
 	watchd/relay/store/salvage_export.h \
 	watchd/relay/store/salvage_log.c watchd/relay/store/salvage_log.h \
 	watchd/relay/store/salvage_pages.c watchd/relay/store/salvage_pages.h
-mxwatch_salvage_LDADD = libmx_store.a $(BASE_L)
+mxwatch_salvage_LDADD = libmx_store.a $(SMTP_L) $(BASE_L)
 dist_man_MANS += doc/mxwatch-salvage.8
 
 check_PROGRAMS += tests/fuzz/fuzz_envelope

@@ -12,6 +12,7 @@
 #include "base/crc.h"
 #include "relay/store/salvage_export.h"
 #include "relay/store/segment.h"
+#include "smtp/command.h"
 
 #define COPY_BYTES 65536
 
@@ -136,6 +137,8 @@ put_envelope(FILE *f, const struct envelope *e, const char *id, bool intact)
 	put_string(f, "client", e->client);
 	fputs(",\n\t", f);
 	put_string(f, "envid", e->envid);
+	fputs(",\n\t", f);
+	put_string(f, "ret", smtp_ret_name((enum smtp_ret)e->ret));
 	fputs(",\n\t", f);
 	put_time(f, "vaulted", e->flags & ENV_VAULT ? e->due_ms : 0);
 	fprintf(f,
