@@ -60,6 +60,7 @@ any_envelope(uint32_t *seed)
 	e->due_ms = -(int64_t)pick(seed, 1000);
 	e->last_try_ms = pick(seed, 1000);
 	e->attempts = pick(seed, 1u << 24);
+	e->extended_ms = pick(seed, 2) == 0 ? 0 : pick(seed, 1u << 24);
 	e->flags = (uint16_t)pick(seed, 16);
 	e->warned = (uint8_t)pick(seed, 256);
 	e->ret = (uint8_t)pick(seed, 3);
@@ -99,8 +100,8 @@ same(const struct envelope *a, const struct envelope *b)
 
 	assert_true(a->id == b->id && a->arrival_ms == b->arrival_ms &&
 	    a->due_ms == b->due_ms && a->last_try_ms == b->last_try_ms &&
-	    a->attempts == b->attempts && a->flags == b->flags &&
-	    a->warned == b->warned && a->ret == b->ret);
+	    a->extended_ms == b->extended_ms && a->attempts == b->attempts &&
+	    a->flags == b->flags && a->warned == b->warned && a->ret == b->ret);
 	assert_memory_equal(&a->body, &b->body, 3 * sizeof(uint64_t));
 	assert_int_equal(a->body.crc, b->body.crc);
 	same_text(a->domain, b->domain);
@@ -145,6 +146,7 @@ brief_agrees(const struct buf *b, size_t from, struct envelope *e)
 	assert_int_equal(brief.size, want.size);
 	assert_int_equal(brief.arrival_ms, want.arrival_ms);
 	assert_int_equal(brief.due_ms, want.due_ms);
+	assert_int_equal(brief.extended_ms, want.extended_ms);
 	assert_int_equal(brief.attempts, want.attempts);
 	assert_int_equal(brief.flags, want.flags);
 	assert_int_equal(brief.warned, want.warned);

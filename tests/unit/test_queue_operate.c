@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * What an operator does to the queue and sees of it. */
+#include "relay/queue/queue_int.h"
 #include "tests/unit/queue_world.h"
 
 static void
@@ -168,6 +169,93 @@ lifetimes_change(void **state)
 	assert_int_equal(w->nexpired, 2);
 	world_expire(w, w->expired[1]);
 	assert_int_equal(fake_store_count(w->store), 0);
+}
+
+/* Single messages that live longer: the next to expire and the ripest are found
+ * among all, in memory and after a restart. */
+static void
+some_live_longer(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	struct queue_policy p = world_policy;
+	struct relay_ordered o = { .domain = "" };
+	int64_t t0 = clock_wall_ms();
+	struct queue_conf conf = { 0 };
+	uint64_t first;
+
+	p.ndelay_warning = 0;
+	queue_policy(w->q, A, &p);
+	first = world_mail(w, A, 1);
+	world_advance(w, DAY);
+	world_mail(w, A, 1);
+	assert_int_equal(r->extend_one(r->self, first, 4 * DAY, true, &o), 0);
+	assert_int_equal(o.done, 1);
+	assert_string_equal(o.domain, A);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 31 * DAY) / MINUTE);
+	ripest(w, t0, 34 * DAY); /* a day of 34, none of 30 */
+	assert_int_equal(r->extend_one(r->self, first, 3 * DAY, true, NULL), 0);
+	world_settle(w);
+	ripest(w, t0, 37 * DAY);
+	/* and the domain besides: this one has both */
+	assert_int_equal(r->extend(r->self, A, 2 * DAY), 0);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 33 * DAY) / MINUTE);
+	world_settle(w);
+	queue_destroy(&w->q);
+	w->policy = &p;
+	world_queue_up(w, &conf);
+	r = w->relay;
+	assert_int_equal(r->extend_one(r->self, 1u << 30, DAY, true, NULL),
+	    -MX_ENOENT);
+	ripest(w, t0, 39 * DAY);
+	assert_int_equal(world_gauges(w, A).oldest_ms / MINUTE, t0 / MINUTE);
+	world_advance(w, 32 * DAY + HOUR);
+	assert_int_equal(w->nexpired, 1);
+	world_expire(w, w->expired[0]);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 39 * DAY) / MINUTE);
+	world_advance(w, 6 * DAY);
+	assert_int_equal(w->nexpired, 2);
+	world_expire(w, w->expired[1]);
+	assert_int_equal(fake_store_count(w->store), 0);
+}
+
+/* More different extensions than there are classes: nobody has less than was
+ * ordered, and the one that expires first is known all the time. */
+static void
+many_different_extensions(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	struct queue_policy p = world_policy;
+	uint64_t ids[2 * EXTEND_CLASSES];
+	int64_t first, ordered;
+	const struct part *e;
+
+	p.ndelay_warning = 0;
+	queue_policy(w->q, A, &p);
+	for (unsigned i = 0; i < MX_COUNT(ids); i++)
+		ids[i] = world_mail(w, A, 1);
+	for (unsigned i = 0; i < MX_COUNT(ids); i++) {
+		ordered = (int64_t)(i * 7 % MX_COUNT(ids) + 1) * DAY;
+		assert_int_equal(
+		    r->extend_one(r->self, ids[i], ordered, true, NULL), 0);
+	}
+	world_settle(w);
+	first = INT64_MAX;
+	for (unsigned i = 0; i < MX_COUNT(ids); i++) {
+		ordered = (int64_t)(i * 7 % MX_COUNT(ids) + 1) * DAY;
+		e = parts_find(w->q, ids[i]);
+		assert_true(
+		    part_expiry(e) >= e->arrival_ms + p.lifetime_ms + ordered);
+		assert_false(e->extending);
+		if (part_expiry(e) < first)
+			first = part_expiry(e);
+	}
+	assert_int_equal(world_gauges(w, A).next_expiry_ms, first);
 }
 
 static void
@@ -686,6 +774,8 @@ main(void)
 		CASE(domain_hold),
 		CASE(the_ripest_need_not_be_the_oldest),
 		CASE(lifetimes_change),
+		CASE(some_live_longer),
+		CASE(many_different_extensions),
 		CASE(given_up_by_the_operator),
 		CASE(damaged_is_kept),
 		CASE(unreadable_are_known),

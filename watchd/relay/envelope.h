@@ -58,6 +58,7 @@ struct envelope {
 	int64_t arrival_ms; /* wall */
 	int64_t due_ms; /* wall, next attempt */
 	int64_t last_try_ms; /* wall, 0 never */
+	int64_t extended_ms; /* its lifetime, by orders for this part */
 	uint32_t attempts;
 	uint16_t flags;
 	uint8_t warned; /* number of delay warnings sent */
@@ -78,7 +79,8 @@ struct envelope {
  * that have results already. */
 struct envelope_brief {
 	uint64_t id;
-	int64_t arrival_ms, due_ms; /* as in struct envelope, down to nrcpts */
+	/* as in struct envelope, down to nrcpts */
+	int64_t arrival_ms, due_ms, extended_ms;
 	uint64_t size; /* body.len */
 	uint32_t attempts;
 	uint16_t flags;

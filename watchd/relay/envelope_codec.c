@@ -5,6 +5,9 @@
  *	the strings, u32 number of recipients, each recipient,
  *	u32 CRC-32 of everything before it.
  *
+ * Version 2 has i64 extended_ms after the fixed fields. It is written only for
+ * a part that has one, so that an older program reads all others.
+ *
  * A string is u16 length and bytes; length 0xffff is NULL. Decoding trusts
  * nothing: the checksum detects a bad disk, the bounds our own mistakes, and an
  * unknown version is a newer program's record, which must not be touched. A
@@ -19,6 +22,7 @@
 #include "relay/le.h"
 
 #define RECORD_VERSION	 1
+#define RECORD_EXTENDED	 2
 #define RECORD_MAX	 (32u << 20) /* 10000 recipients at their largest */
 #define RECORD_STR_MAX	 1024
 #define RECORD_STR_NULL	 0xffffu
@@ -95,7 +99,8 @@ write_envelope(struct record_writer *w, const struct envelope *e)
 	uint8_t raw[RECORD_FIXED], *p = raw;
 	uint32_t i;
 
-	p = put_uint(p, RECORD_VERSION, 1);
+	p = put_uint(p, e->extended_ms > 0 ? RECORD_EXTENDED : RECORD_VERSION,
+	    1);
 	p = put_uint(p, e->id, 8);
 	p = put_uint(p, (uint64_t)e->arrival_ms, 8);
 	p = put_uint(p, (uint64_t)e->due_ms, 8);
@@ -110,6 +115,8 @@ write_envelope(struct record_writer *w, const struct envelope *e)
 	p = put_uint(p, e->body.crc, 4);
 	MX_ASSERT(p == raw + sizeof(raw));
 	write_raw(w, raw, sizeof(raw));
+	if (e->extended_ms > 0)
+		write_uint(w, (uint64_t)e->extended_ms, 8);
 	write_str(w, e->domain, TEXT_DOMAIN_MAX - 1);
 	write_str(w, e->sender, RECORD_STR_MAX);
 	write_str(w, e->envid, RECORD_STR_MAX);
@@ -146,6 +153,7 @@ envelope_encode(const struct envelope *e, struct buf *out)
 struct record_reader {
 	const uint8_t *p;
 	size_t left;
+	unsigned version;
 	bool bad; /* latched: later reads give 0 or NULL */
 };
 
@@ -246,7 +254,10 @@ read_fixed(struct record_reader *r, struct envelope *e)
 	e->body.offset = read_uint(r, 8);
 	e->body.len = read_uint(r, 8);
 	e->body.crc = (uint32_t)read_uint(r, 4);
-	if (e->ret > RET_HDRS || e->body.offset > INT64_MAX ||
+	e->extended_ms =
+	    r->version == RECORD_EXTENDED ? (int64_t)read_uint(r, 8) : 0;
+	if (e->extended_ms < 0 || e->ret > RET_HDRS ||
+	    e->body.offset > INT64_MAX ||
 	    e->body.len > INT64_MAX - e->body.offset)
 		r->bad = true;
 }
@@ -300,14 +311,17 @@ read_envelope(struct record_reader *r, struct envelope *e)
 static int
 record_open(struct record_reader *r, const void *data, size_t len)
 {
-	*r = (struct record_reader){ data, len, false };
+	*r = (struct record_reader){ data, len, 0, false };
 	if (len < RECORD_FIXED + RECORD_CRC_BYTES || len > RECORD_MAX)
 		return -MX_ECORRUPT;
 	r->left -= RECORD_CRC_BYTES;
 	if (crc_32(0, r->p, r->left) !=
 	    le_get(r->p + r->left, RECORD_CRC_BYTES))
 		return -MX_ECORRUPT;
-	return read_uint(r, 1) == RECORD_VERSION ? 0 : -MX_ECORRUPT;
+	r->version = (unsigned)read_uint(r, 1);
+	return r->version == RECORD_VERSION || r->version == RECORD_EXTENDED ?
+	    0 :
+	    -MX_ECORRUPT;
 }
 
 int
@@ -337,6 +351,7 @@ brief_fixed(const struct envelope *e, struct envelope_brief *out)
 	out->id = e->id;
 	out->arrival_ms = e->arrival_ms;
 	out->due_ms = e->due_ms;
+	out->extended_ms = e->extended_ms;
 	out->size = e->body.len;
 	out->attempts = e->attempts;
 	out->flags = e->flags;

@@ -199,6 +199,9 @@ struct relay {
 	    struct relay_ordered *);
 	/* Adds to the lifetime of what is queued there now. */
 	int (*extend)(void *self, const char *domain, int64_t add_ms);
+	/* The same of a message, as hold() has it. */
+	int (*extend_one)(void *self, uint64_t id, int64_t add_ms,
+	    bool all_parts, struct relay_ordered *);
 	/* Gives a message up: with a DSN to its sender, or without a word. */
 	int (*bounce)(void *self, uint64_t id, bool all_parts,
 	    struct relay_ordered *);

@@ -79,6 +79,7 @@ dest_rare_free(struct dest *d)
 	breaker_primary_leave(d);
 	breaker_fini(d, false);
 	extend_fini(&d->rare->extend);
+	mem_free(&d->rare->classes);
 	free(d->rare->flush);
 	free(d->rare->breaker_reply);
 	mem_free(&d->rare);
@@ -174,8 +175,8 @@ dest_ready(const struct dest *d, bool suspect, bool last)
 		e = ready_of(d, suspect, false, last);
 	if (here == NULL || e == NULL)
 		return here != NULL ? here : e;
-	less =
-	    btree_key_less(part_key(here, ORDER_AGE), part_key(e, ORDER_AGE));
+	less = btree_key_less(part_key_age(0, here->arrival_ms, here->id),
+	    part_key_age(0, e->arrival_ms, e->id));
 	return less != last ? here : e;
 }
 
@@ -246,74 +247,106 @@ dest_walk(struct dest *d, unsigned what)
 	dest_touch(d);
 }
 
+static bool
+is_older(const struct part *a, const struct part *b)
+{
+	return b == NULL || a->arrival_ms < b->arrival_ms ||
+	    (a->arrival_ms == b->arrival_ms && a->id < b->id);
+}
+
+/* The oldest part of a class that arrived at that time or later. */
+static struct part *
+oldest_from(const struct dest *d, enum part_order order, unsigned class,
+    int64_t arrival_ms)
+{
+	const struct extend_classes *x = dest_rare(d)->classes;
+	struct part *e;
+
+	if (class > 0 && (x == NULL || x->of[class].parts == 0))
+		return NULL;
+	e = order_from(d, order, part_key_age(class, arrival_ms, 0));
+	return e != NULL && e->class == class ? e : NULL;
+}
+
+struct part *
+dest_oldest_of(const struct dest *d, enum part_order order)
+{
+	struct part *best = NULL, *e;
+
+	for (unsigned c = 0; c < EXTEND_CLASSES; c++) {
+		e = oldest_from(d, order, c, INT64_MIN);
+		if (e != NULL && is_older(e, best))
+			best = e;
+	}
+	return best;
+}
+
 struct part *
 dest_oldest(const struct dest *d)
 {
-	struct part *a = order_min(d, ORDER_AGE);
-	struct part *k = order_min(d, ORDER_KEPT);
+	struct part *a = dest_oldest_of(d, ORDER_AGE);
+	struct part *k = dest_oldest_of(d, ORDER_KEPT);
 
-	if (a == NULL || k == NULL)
-		return a != NULL ? a : k;
-	return btree_key_less(part_key(a, ORDER_AGE), part_key(k, ORDER_AGE)) ?
-	    a :
-	    k;
+	return a != NULL && is_older(a, k) ? a : k;
 }
 
-/* The first part that extension `i` does not cover. */
-static struct part *
-behind_extension(const struct dest *d, enum part_order order, unsigned i)
+/* Calls fn for the oldest part of each class that the same extensions cover:
+ * among these are the next to expire and the one that has used the largest part
+ * of its lifetime. */
+static void
+each_first(const struct dest *d, enum part_order order,
+    void (*fn)(const struct part *, void *arg), void *arg)
 {
-	const struct extend_rec *x = &dest_rare(d)->extend.rec[i];
+	const struct extend *x = &dest_rare(d)->extend;
+	const struct part *e;
 
-	return order_from(d, order,
-	    (struct btree_key){ .at = x->until_ms + 1 });
+	for (unsigned c = 0; c < EXTEND_CLASSES; c++) {
+		e = oldest_from(d, order, c, INT64_MIN);
+		for (unsigned i = 0; e != NULL; i++) {
+			fn(e, arg);
+			if (i == x->n)
+				break;
+			e = oldest_from(d, order, c, x->rec[i].until_ms + 1);
+		}
+	}
 }
 
-/* Of the parts that the same extensions cover, the oldest expires first: one
- * look-up per extension finds the next to expire. In a domain on hold nothing
- * expires. */
+static void
+expiry_of(const struct part *e, void *arg)
+{
+	int64_t *best = arg;
+
+	if (*best == 0 || part_expiry(e) < *best)
+		*best = part_expiry(e);
+}
+
+/* In a domain on hold nothing expires. */
 int64_t
 dest_next_expiry(const struct dest *d)
 {
-	struct part *e = order_min(d, ORDER_AGE);
-	int64_t best = INT64_MAX;
+	int64_t best = 0;
 
-	if (d->on_hold)
-		return 0;
-	for (unsigned i = 0; e != NULL; i++) {
-		if (part_expiry(e) < best)
-			best = part_expiry(e);
-		if (i == dest_rare(d)->extend.n)
-			break;
-		e = behind_extension(d, ORDER_AGE, i);
-	}
-	return best == INT64_MAX ? 0 : best;
+	if (!d->on_hold)
+		each_first(d, ORDER_AGE, expiry_of, &best);
+	return best;
 }
 
 struct ripest {
 	int64_t now, arrival, life;
 };
 
-/* Of the parts that the same extensions cover it is the oldest, as for the
- * expiry. */
 static void
-ripest_of(const struct dest *d, enum part_order order, struct ripest *r)
+ripest_of(const struct part *e, void *arg)
 {
-	struct part *e = order_min(d, order);
-	int64_t life;
+	int64_t life = part_expiry(e) - e->arrival_ms;
+	struct ripest *r = arg;
 
-	for (unsigned i = 0; e != NULL; i++) {
-		life = part_expiry(e) - e->arrival_ms;
-		/* By multiplication: age / life > its age / its life. */
-		if (r->life == 0 ||
-		    (double)(r->now - e->arrival_ms) * (double)r->life >
-			(double)(r->now - r->arrival) * (double)life) {
-			r->arrival = e->arrival_ms;
-			r->life = life;
-		}
-		if (i == dest_rare(d)->extend.n)
-			break;
-		e = behind_extension(d, order, i);
+	/* By multiplication: age / life > its age / its life. */
+	if (r->life == 0 ||
+	    (double)(r->now - e->arrival_ms) * (double)r->life >
+		(double)(r->now - r->arrival) * (double)life) {
+		r->arrival = e->arrival_ms;
+		r->life = life;
 	}
 }
 
@@ -322,8 +355,8 @@ dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
 {
 	struct ripest r = { .now = now };
 
-	ripest_of(d, ORDER_AGE, &r);
-	ripest_of(d, ORDER_KEPT, &r);
+	each_first(d, ORDER_AGE, ripest_of, &r);
+	each_first(d, ORDER_KEPT, ripest_of, &r);
 	*arrival = r.arrival;
 	*life = r.life;
 	return r.life > 0;

@@ -18,9 +18,11 @@ extend_fini(struct extend *x)
 	x->n = 0;
 }
 
-static int64_t
-sum_capped(int64_t a, int64_t b)
+int64_t
+extend_sum(int64_t a, int64_t b)
 {
+	if (a > EXTEND_SUM_MAX || b > EXTEND_SUM_MAX)
+		return EXTEND_SUM_MAX;
 	return a > EXTEND_SUM_MAX - b ? EXTEND_SUM_MAX : a + b;
 }
 
@@ -41,14 +43,14 @@ extend_add(struct extend *x, int64_t until_ms, int64_t add_ms)
 	for (at = 0; at < x->n && x->rec[at].until_ms < until_ms; at++)
 		;
 	if (at < x->n && x->rec[at].until_ms == until_ms) {
-		x->rec[at].add_ms = sum_capped(x->rec[at].add_ms, add_ms);
+		x->rec[at].add_ms = extend_sum(x->rec[at].add_ms, add_ms);
 		return;
 	}
 	if (x->n == EXTEND_MAX) {
 		/* The next record covers its arrivals, too, and takes its time
 		 * over. */
 		x->rec[1].add_ms =
-		    sum_capped(x->rec[1].add_ms, x->rec[0].add_ms);
+		    extend_sum(x->rec[1].add_ms, x->rec[0].add_ms);
 		rec_remove(x, 0);
 		if (at > 0)
 			at--;
@@ -65,7 +67,7 @@ extend_of(const struct extend *x, int64_t arrival_ms)
 	int64_t sum = 0;
 
 	for (unsigned i = x->n; i-- > 0 && arrival_ms <= x->rec[i].until_ms;)
-		sum = sum_capped(sum, x->rec[i].add_ms);
+		sum = extend_sum(sum, x->rec[i].add_ms);
 	return sum;
 }
 
@@ -129,4 +131,63 @@ extend_parse(struct extend *x, const void *data, size_t len)
 	extend_fini(x);
 	*x = read;
 	return 0;
+}
+
+/* ---- extensions of single parts */
+
+static unsigned
+class_free(const struct extend_classes *x)
+{
+	for (unsigned i = 1; i < EXTEND_CLASSES; i++)
+		if (x->of[i].parts == 0)
+			return i;
+	return 0;
+}
+
+/* The shortest class in use of at least that time; 0: none. */
+static unsigned
+class_from(const struct extend_classes *x, int64_t ms)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < EXTEND_CLASSES; i++)
+		if (x->of[i].parts > 0 && x->of[i].ms >= ms &&
+		    (best == 0 || x->of[i].ms < x->of[best].ms))
+			best = i;
+	return best;
+}
+
+static unsigned
+class_longest(const struct extend_classes *x)
+{
+	unsigned best = 1;
+
+	for (unsigned i = 2; i < EXTEND_CLASSES; i++)
+		if (x->of[i].ms > x->of[best].ms)
+			best = i;
+	return best;
+}
+
+unsigned
+extend_class_enter(struct extend_classes *x, int64_t ms)
+{
+	unsigned i = class_from(x, ms), unused = class_free(x);
+
+	if (i == 0 || x->of[i].ms != ms) {
+		if (unused != 0)
+			i = unused;
+		else if (i == 0)
+			i = class_longest(x);
+		if (x->of[i].parts == 0 || x->of[i].ms < ms)
+			x->of[i].ms = ms;
+	}
+	x->of[i].parts++;
+	return i;
+}
+
+void
+extend_class_leave(struct extend_classes *x, unsigned class)
+{
+	MX_ASSERT(x->of[class].parts > 0);
+	x->of[class].parts--;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * operator: the operations on the queue for the watchdog half and for
  * operators, as in relay/relay.h, except the listings (list.c). Holds and
- * extensions of a domain are small state in the store; a message's hold is a
- * flag in its record. An order for a part that is busy with a job or a write
- * takes effect when it is back. Loop thread. */
+ * extensions of a domain are small state in the store; those of a message are in
+ * its record. An order for a part that is busy with a job or a write takes
+ * effect when it is back. Loop thread. */
 #include <string.h>
 
 #include "base/log.h"
@@ -104,7 +104,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->bytes = d->bytes;
 	if ((e = dest_oldest(d)) != NULL)
 		out->oldest_ms = e->arrival_ms;
-	if ((e = order_min(d, ORDER_AGE)) != NULL)
+	if ((e = dest_oldest_of(d, ORDER_AGE)) != NULL)
 		out->oldest_live_ms = e->arrival_ms;
 	out->next_expiry_ms = dest_next_expiry(d);
 	(void)dest_ripest(d, now, &out->ripest_ms, &out->ripest_life_ms);
@@ -224,18 +224,25 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
 	return 0;
 }
 
-/* Calls fn for the part, or for all parts of its message; 0 if there was any. A
+/* An order for single parts. */
+struct operator_order {
+	void (*fn)(struct part *, const struct operator_order *);
+	int64_t now;
+	int64_t add_ms; /* of an extension */
+};
+
+/* Applies it to the part, or to all parts of its message; 0 if there was any. A
  * part that is out may come back, or be delivered. */
 static int
 each_part(struct queue *q, uint64_t id, bool all_parts,
-    void (*fn)(struct part *, int64_t now), struct relay_ordered *out)
+    struct operator_order order, struct relay_ordered *out)
 {
 	struct relay_ordered o = { .domain = "" };
 	uint64_t first = all_parts ? id & ~UINT64_C(0xff) : id;
 	uint64_t last = all_parts ? id | 0xff : id;
-	int64_t now = clock_wall_ms();
 	struct part *e;
 
+	order.now = clock_wall_ms();
 	for (uint64_t i = first; i - first <= last - first; i++) {
 		e = parts_find(q, i);
 		if (e == NULL || e->state == PART_GONE || part_is_lost(e))
@@ -246,7 +253,7 @@ each_part(struct queue *q, uint64_t id, bool all_parts,
 			o.in_hand++;
 		else
 			o.done++;
-		fn(e, now);
+		order.fn(e, &order);
 	}
 	if (out != NULL) {
 		out->done += o.done;
@@ -271,78 +278,100 @@ part_order(struct part *e, int64_t now)
 }
 
 static void
-part_hold(struct part *e, int64_t now)
+part_hold(struct part *e, const struct operator_order *o)
 {
 	if (e->held)
 		return;
 	e->held = true;
 	/* A flush does not count parts that were held at its start: one that is
 	 * held now is subtracted. */
-	flush_tried(e, FLUSH_DEFERRED, now);
-	part_order(e, now);
+	flush_tried(e, FLUSH_DEFERRED, o->now);
+	part_order(e, o->now);
 }
 
 static void
-part_release(struct part *e, int64_t now)
+part_release(struct part *e, const struct operator_order *o)
 {
 	if (!e->held)
 		return;
 	e->held = false;
 	if (dest_flushing(e->dest))
 		e->flush = e->dest->flush_gen;
-	part_order(e, now);
+	part_order(e, o->now);
 }
 
 static void
-part_bounce(struct part *e, int64_t now)
+part_bounce(struct part *e, const struct operator_order *o)
 {
 	e->finish = true;
 	e->given_up = true;
-	part_due(e, now);
+	part_due(e, o->now);
 	if (!e->held)
-		flush_tried(e, FLUSH_FAILED, now);
+		flush_tried(e, FLUSH_FAILED, o->now);
 	else if (e->state == PART_HELD && dest_flushing(e->dest))
 		e->flush = e->dest->flush_gen; /* not counted by the flush */
-	part_order(e, now);
+	part_order(e, o->now);
 }
 
 static void
-part_remove(struct part *e, int64_t now)
+part_remove(struct part *e, const struct operator_order *o)
 {
 	e->drop = true;
 	if (!e->held)
-		flush_tried(e, FLUSH_FAILED, now);
-	part_order(e, now);
+		flush_tried(e, FLUSH_FAILED, o->now);
+	part_order(e, o->now);
 }
 
 static void
-part_purge(struct part *e, int64_t now)
+part_purge(struct part *e, const struct operator_order *o)
 {
 	e->purge = true;
-	part_remove(e, now);
+	part_remove(e, o);
+}
+
+static void
+part_live_longer(struct part *e, const struct operator_order *o)
+{
+	part_extend(e, o->add_ms);
+	part_order(e, o->now);
 }
 
 static int
 relay_op_hold(void *self, uint64_t id, bool hold, bool all_parts,
     struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, hold ? part_hold : part_release,
-	    out);
+	struct operator_order o = { .fn = hold ? part_hold : part_release };
+
+	return each_part(self, id, all_parts, o, out);
 }
 
 static int
 relay_op_bounce(void *self, uint64_t id, bool all_parts,
     struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, part_bounce, out);
+	struct operator_order o = { .fn = part_bounce };
+
+	return each_part(self, id, all_parts, o, out);
 }
 
 static int
 relay_op_remove(void *self, uint64_t id, bool all_parts, bool purge,
     struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, purge ? part_purge : part_remove,
-	    out);
+	struct operator_order o = { .fn = purge ? part_purge : part_remove };
+
+	return each_part(self, id, all_parts, o, out);
+}
+
+static int
+relay_op_extend_one(void *self, uint64_t id, int64_t add_ms, bool all_parts,
+    struct relay_ordered *out)
+{
+	struct operator_order o = { .fn = part_live_longer, .add_ms = add_ms };
+
+	if (add_ms <= 0)
+		return -MX_ESYNTAX;
+	return each_part(self, id, all_parts, o, out);
 }
 
 void
@@ -363,6 +392,7 @@ operator_init(struct queue *q)
 		.hold_domain = relay_op_hold_domain,
 		.hold = relay_op_hold,
 		.extend = relay_op_extend,
+		.extend_one = relay_op_extend_one,
 		.bounce = relay_op_bounce,
 		.remove = relay_op_remove,
 		.refused = refused_list,

@@ -4,6 +4,7 @@
  * taken, so that a deliverer never loads a record that is about to change.
  * part_set() is the only function that moves a part between the orders; it
  * keeps the totals right as well. Loop thread; nothing here fails. */
+#include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
 /* ENVELOPE_RCPT_MAX fits 16 bits. */
@@ -55,6 +56,24 @@ part_shelve(struct part *e)
 {
 	e->kept = e->held || e->finish;
 	order_insert(e, e->kept ? ORDER_KEPT : ORDER_AGE);
+}
+
+static void
+part_class_enter(struct part *e, int64_t ms)
+{
+	struct dest_rare *r = dest_rare_make(e->dest);
+
+	if (r->classes == NULL)
+		r->classes = mem_alloc(sizeof(*r->classes));
+	e->class = extend_class_enter(r->classes, ms) & (EXTEND_CLASSES - 1);
+}
+
+static void
+part_class_leave(struct part *e)
+{
+	if (e->class != 0)
+		extend_class_leave(e->dest->rare->classes, e->class);
+	e->class = 0;
 }
 
 static void
@@ -125,6 +144,8 @@ part_fill(struct part *e, const struct envelope_brief *b)
 	e->warned = b->warned;
 	e->held = e->held_stored = (b->flags & ENV_HELD) != 0;
 	e->dsn = (b->flags & ENV_DSN) != 0;
+	if (b->extended_ms > 0)
+		part_class_enter(e, extend_sum(0, b->extended_ms));
 	e->pending = (uint16_t)b->nrcpts;
 }
 
@@ -304,8 +325,8 @@ part_back(struct part *e, int64_t now)
 		part_due(e, now);
 	if (e->drop)
 		vault_dropped(e);
-	else if (e->held != e->held_stored)
-		record_held(e);
+	else if (e->held != e->held_stored || e->extending)
+		record_order_one(e);
 	else if (e->move && local_back(e))
 		return;
 	else if (e->finish)
@@ -328,6 +349,7 @@ part_forget(struct part *e)
 	part_unflush(e, FLUSH_FAILED);
 	part_set(e, PART_GONE);
 	part_unshelve(e);
+	part_class_leave(e);
 	if (e->local)
 		local_leave(e);
 	order_remove(e, ORDER_ID);
@@ -367,7 +389,31 @@ part_expiry(const struct part *e)
 
 	return e->arrival_ms +
 	    (e->dsn ? d->queue->report_lifetime_ms : d->policy->lifetime_ms) +
-	    extend_of(&dest_rare(d)->extend, e->arrival_ms);
+	    extend_of(&dest_rare(d)->extend, e->arrival_ms) + part_extended(e);
+}
+
+int64_t
+part_extended(const struct part *e)
+{
+	return e->class != 0 ? e->dest->rare->classes->of[e->class].ms : 0;
+}
+
+void
+part_extend(struct part *e, int64_t add_ms)
+{
+	int64_t ms = extend_sum(part_extended(e), add_ms);
+	struct dest_walk *w;
+
+	part_unshelve(e);
+	part_class_leave(e);
+	part_class_enter(e, ms);
+	part_shelve(e);
+	e->extending = true;
+	/* The part may have moved to behind the walk: it begins anew. */
+	w = &e->dest->rare->walk;
+	w->at = part_key_age(0, INT64_MIN, 0);
+	part_deadline_set(e);
+	dest_touch(e->dest);
 }
 
 /* The time at which a notification is due. A held part neither expires nor

@@ -44,12 +44,25 @@ key_time(int64_t ms)
 	return ms >= KEY_TIME ? KEY_TIME - 1 : ms;
 }
 
+/* A class has the times from -KEY_AGE on. */
+#define KEY_AGE (INT64_C(1) << 56)
+
+struct btree_key
+part_key_age(unsigned class, int64_t arrival_ms, uint64_t id)
+{
+	if (arrival_ms < -KEY_AGE)
+		arrival_ms = -KEY_AGE;
+	if (arrival_ms >= KEY_AGE)
+		arrival_ms = KEY_AGE - 1;
+	return (struct btree_key){ class * KEY_AGE * 2 + arrival_ms, id };
+}
+
 static struct btree_key
 key_age(const void *q, uint32_t handle)
 {
 	const struct part *e = parts_at(q, handle);
 
-	return (struct btree_key){ e->arrival_ms, e->id };
+	return part_key_age(e->class, e->arrival_ms, e->id);
 }
 
 /* Suspects are last: a part that closed the breaker must not be the canary

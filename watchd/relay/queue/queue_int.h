@@ -92,6 +92,7 @@ struct record_write {
 	struct envelope *env; /* owned; NULL: a removal */
 	unsigned tries;
 	bool held; /* the flag that is being written */
+	int64_t extended_ms; /* the same */
 };
 
 /* 64 bytes, in parts.slab: the data that every part has. Rare data are in
@@ -129,6 +130,8 @@ struct part {
 	uint16_t move : 1; /* to be moved to the engine when it is back */
 	uint16_t fenced : 1; /* another's: dropped when it is back... */
 	uint16_t again : 1; /* ...and read again, since it is ours once more */
+	uint16_t class : 4; /* of its own extension; 0: none */
+	uint16_t extending : 1; /* the record has another extension */
 };
 #define PART_NEVER    INT64_MAX
 #define PART_SIZE_MAX ((UINT64_C(1) << 40) - 1)
@@ -144,8 +147,8 @@ struct part_rare {
 /* The orders of the parts of a destination. Equal keys are ordered by id. */
 enum part_order {
 	ORDER_ID,
-	ORDER_AGE, /* parts that can expire, by arrival */
-	ORDER_KEPT, /* parts that cannot: held or owed; by arrival */
+	ORDER_AGE, /* parts that can expire, by class and arrival */
+	ORDER_KEPT, /* parts that cannot: held or owed; the same */
 	ORDER_READY, /* suspects last; within each class local ones first */
 	ORDER_WAIT, /* by due_ms */
 	ORDER_DEADLINE, /* local ones first, then by deadline_ms */
@@ -193,6 +196,7 @@ struct dest_rare {
 	uint64_t nheld, nowed;
 	uint64_t idle_bytes; /* of HELD and OWED parts */
 	struct extend extend;
+	struct extend_classes *classes; /* NULL: no part was extended */
 	struct dest_walk {
 		unsigned what; /* WALK_* in progress */
 		struct btree_key at; /* continues here, in ORDER_AGE */
@@ -437,6 +441,8 @@ struct part_rare *parts_rare_make(struct queue *, struct part *);
 struct btree_key part_key(const struct part *, enum part_order);
 struct btree_key
 part_key_ready(bool suspect, bool local, int64_t arrival_ms, uint64_t id);
+/* In ORDER_AGE and ORDER_KEPT. */
+struct btree_key part_key_age(unsigned class, int64_t arrival_ms, uint64_t id);
 /* The first or last ready part that is suspect or not, and local or not. */
 struct part *ready_of(const struct dest *, bool suspect, bool local, bool last);
 /* The part with the earliest deadline that is local, or not. */
@@ -476,6 +482,9 @@ uint64_t part_size(const struct part *);
 void part_due(struct part *, int64_t ms);
 void part_deadline_at(struct part *, int64_t ms); /* PART_NEVER: none */
 int64_t part_expiry(const struct part *);
+int64_t part_extended(const struct part *); /* by orders for it alone */
+/* Adds to that; `extending` is set until the record has it. */
+void part_extend(struct part *, int64_t add_ms);
 int64_t part_deadline(const struct part *); /* PART_NEVER: none */
 void part_count_age(struct part *, int64_t now); /* in queue.ages */
 /* Moves its count from whichever ring to queue.ages. */
@@ -520,6 +529,8 @@ void dest_canary(struct dest *); /* a canary has to be first from here on */
 void dest_walk(struct dest *, unsigned what);
 int64_t dest_next_expiry(const struct dest *);
 struct part *dest_oldest(const struct dest *); /* NULL: empty */
+/* The oldest in ORDER_AGE or ORDER_KEPT; NULL: none. */
+struct part *dest_oldest_of(const struct dest *, enum part_order);
 /* See relay.h; false: it is empty. */
 bool
 dest_ripest(const struct dest *, int64_t now, int64_t *arrival, int64_t *life);
@@ -620,7 +631,7 @@ struct job *job_create(struct part *, enum job_kind);
 void record_update(struct part *, struct envelope *); /* takes the envelope */
 void record_remove(struct part *);
 void record_vault(struct part *, struct envelope *); /* takes the envelope */
-void record_held(struct part *);
+void record_order_one(struct part *); /* a hold or an extension of it */
 /* Writes small state of a domain that is ours, under the prefix (at most
  * STATE_PREFIX_MAX); len 0 removes it. */
 #define STATE_PREFIX_MAX 16

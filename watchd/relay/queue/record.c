@@ -131,6 +131,7 @@ update_done(struct queue *q, struct part *e, int rc)
 
 	MX_ASSERT(e->state == PART_SAVING);
 	e->held_stored = s->held;
+	e->extending = s->extended_ms != part_extended(e);
 	parts_save_set(q, e, NULL);
 	record_free(&s);
 	if (part_is_lost(e) ||
@@ -201,6 +202,7 @@ record_update(struct part *e, struct envelope *env)
 	s->id = e->id;
 	s->env = env;
 	s->held = e->held;
+	s->extended_ms = env->extended_ms = part_extended(e);
 	env->due_ms = e->due_ms;
 	if (e->attempts < UINT16_MAX) /* a maximum stays as it was */
 		env->attempts = e->attempts;
@@ -236,7 +238,7 @@ record_vault(struct part *e, struct envelope *env)
 }
 
 static void
-held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
+order_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 {
 	struct part *e = parts_find(r->queue, r->ids[0]);
 
@@ -250,20 +252,22 @@ held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 		envs[0] = NULL;
 		return;
 	}
-	/* The record cannot be read: the hold is only in memory, and the next
+	/* The record cannot be read: the order is only in memory, and the next
 	 * start reports the record again. */
 	e->held_stored = e->held;
+	e->extending = false;
 	part_back(e, clock_wall_ms());
 }
 
-/* Writes a hold, or its end, into the record, so that it outlives a restart. */
+/* Writes a hold, its end, or an extension into the record, so that it outlives a
+ * restart. */
 void
-record_held(struct part *e)
+record_order_one(struct part *e)
 {
 	struct queue_request *r = request_create(e->dest->queue, &e->id, 1);
 
 	part_set(e, PART_SAVING);
-	r->answer = held_loaded;
+	r->answer = order_loaded;
 	request_send(r);
 }
 
