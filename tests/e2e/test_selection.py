@@ -76,6 +76,11 @@ def audit(d, verb):
     return re.findall(r"notice control verb=%s (.*)" % verb, d.log())
 
 
+def lives(d):
+    return {m["id"]: round((m["expiry"] - m["arrival"]) / 86400)
+            for m in d.ctl_json("queue")[:-1]}
+
+
 def test_orders(held):
     d, ids = held
     rc, out = d.ctl("remove", "--sender", "news*", "--dry-run")
@@ -98,6 +103,19 @@ def test_orders(held):
     rc, out = d.ctl("extend", "*.test", "+7d")
     assert rc == 0 and "extended 4 messages for *.test (3 domains)" in out, out
     assert all(m["expiry"] - m["arrival"] > 36 * 86400 for m in d.ctl_json("queue")[:-1])
+
+    rc, out = d.ctl("extend", "--sender", "bob@c.test", "+3d", "--dry-run")
+    assert rc == 0 and "would extend 2 messages, " in out and ids["large"] in out, out
+    rc, out = d.ctl("extend", "--sender", "bob@c.test", "+3d")
+    assert rc == 0 and out.startswith("extended 2 messages, ") and "; next expiry in " in out, out
+    rc, out = d.ctl("extend", ids["large"], "+1d")
+    assert rc == 0 and out.startswith("extended 1 message for " + ids["large"]), out
+    assert "would hold 1 message" in d.ctl("hold", ids["ada"], "--dry-run")[1]
+    days = {ids["ada"]: 37, ids["report"]: 37, ids["bob"]: 40, ids["large"]: 41}
+    assert lives(d) == days
+    d.stop()
+    d.start()
+    wait_for(lambda: lives(d) == days, 10, "the additions are known after a restart")
 
     for words in (["bounce"], ["remove"], ["bounce", "*"], ["remove", "*", "--purge"]):
         assert d.ctl_run(*words).returncode == 2, words

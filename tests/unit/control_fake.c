@@ -407,6 +407,14 @@ fake_extend(void *self, const char *domain, int64_t add_ms)
 }
 
 static int
+fake_extend_one(void *self, uint64_t id, int64_t add_ms, bool all,
+    struct relay_ordered *o)
+{
+	(void)add_ms;
+	return change(self, "extend", id, all, o);
+}
+
+static int
 fake_bounce(void *self, uint64_t id, bool all, struct relay_ordered *o)
 {
 	return change(self, "bounce", id, all, o);
@@ -859,6 +867,7 @@ fake_init(struct fake *f, struct loop *loop)
 		.hold_domain = fake_hold_domain,
 		.hold = fake_hold,
 		.extend = fake_extend,
+		.extend_one = fake_extend_one,
 		.bounce = fake_bounce,
 		.remove = fake_remove };
 	f->ops = (struct control_ops){ .snapshot = fake_snapshot,

@@ -84,7 +84,7 @@ static const struct {
 	    "{\"verb\":\"extend\",\"domain\":\"example.org\",\"add\":\"-7d\"}",
 	    { "\"rc\":2", "is not a time to add" } },
 	{ "extend by nothing", "{\"verb\":\"extend\",\"domain\":\"a.example\"}",
-	    { "\"rc\":2", "usage: extend DOMAIN | PATTERN" } },
+	    { "\"rc\":2", "usage: extend DOMAIN | ID" } },
 	{ "bounce", "{\"verb\":\"bounce\",\"id\":\"6A3\"}",
 	    { "\"rc\":0,\"messages\":1,\"selected\":1,\"in_hand\":0,\"bytes\":"
 	      "2048,"

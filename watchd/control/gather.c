@@ -36,7 +36,7 @@ static const struct plan {
 	[VERB_flush] = { .domain = OWNER, .none = ALL },
 	[VERB_hold] = { .domain = OWNER, .id = ALL, .none = ALL },
 	[VERB_release] = { .domain = OWNER, .id = ALL, .none = ALL },
-	[VERB_extend] = { .domain = OWNER, .none = ALL },
+	[VERB_extend] = { .domain = OWNER, .id = ALL, .none = ALL },
 	[VERB_bounce] = { .domain = ALL, .id = ALL, .none = ALL },
 	[VERB_remove] = { .domain = ALL, .id = ALL, .none = ALL },
 	[VERB_vault] = { .domain = ALL, .none = ALL, GATHER_IDS },

@@ -6,6 +6,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/audit.c watchd/control/audit.h \
 	watchd/control/claim.c watchd/control/claim.h \
 	watchd/control/content.c watchd/control/content.h \
+	watchd/control/next_expiry.c watchd/control/next_expiry.h \
 	watchd/control/control.c watchd/control/control.h \
 	watchd/control/control_int.h \
 	watchd/control/ctl_ages.c \

@@ -85,7 +85,8 @@
  *	ages	for each domain, the most messages first, domain, messages and
  *		counts (array: up to 5m, 20m, 1h, 4h, 12h, 1d, 2d, 5d, 10d old,
  *		and older); domain "": of the rest together; done: domains
- *	extend	the same, and domains (their number), add_seconds
+ *	extend	the same, and add_seconds; of whole domains (without an id and
+ *		filters) also domains (their number)
  *	forget	done: domain, messages (still queued, now routed by MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
  *		done: primaries, healthy. rc 1 when none is healthy
@@ -272,9 +273,9 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
 	    "end a hold")                                                      \
 	VERB(extend,                                                           \
-	    FIELD_ACTS | FIELD_DOMAIN | FIELD_PATTERN | FIELD_ALL |            \
-		FIELD_ADD | FIELD_DRY_RUN,                                     \
-	    "DOMAIN | PATTERN | --all +TIME [--dry-run]",                      \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
+		FIELD_FILTERS | FIELD_ADD | FIELD_DRY_RUN,                     \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] +TIME [--dry-run]",     \
 	    "let what is queued live longer")                                  \
 	VERB(bounce,                                                           \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \

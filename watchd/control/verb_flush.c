@@ -118,11 +118,11 @@ is_maintained(const struct call *c, const char *domain)
 
 /* Begins the flush of one domain. */
 static void
-flush_one(struct call *c, const char *name)
+flush_one(struct call *c, void *arg, const char *name)
 {
 	const struct relay *r = call_relay(c);
 	bool dry = (c->fields & FIELD_DRY_RUN) != 0;
-	struct follow *f = c->work;
+	struct follow *f = arg;
 	struct relay_flush rf = { .eta_ms = -1 };
 	struct follow_domain *d;
 	struct relay_domain rd;
@@ -167,7 +167,7 @@ flush_some(struct call *c)
 {
 	struct follow *f = c->work;
 
-	return verbs_domains_some(c, &f->all, &f->at, flush_one);
+	return verbs_domains_some(c, &f->all, &f->at, flush_one, f);
 }
 
 static bool
@@ -241,7 +241,7 @@ verb_flush(struct call *c)
 		    c->domain);
 		return;
 	}
-	flush_one(c, c->domain);
+	flush_one(c, c->work, c->domain);
 	flush_wait(c, FLUSH_POLL_MS / 4);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/next_expiry.h"
 #include "control/select.h"
 #include "control/verbs.h"
 
@@ -24,12 +25,11 @@ struct order_walk {
 	double selected;
 	int64_t oldest_ms; /* arrival, of those selected; 0: none */
 	uint64_t ids[ORDER_NAMED];
-	unsigned nids, domains; /* domains: of extend */
-	/* Then the next expiry is looked for, domain by domain. */
+	unsigned nids;
+	/* Of extend of whole domains: the walk over them, and their number. */
 	struct snapshot *all;
-	unsigned at;
-	int64_t expiry_ms; /* 0: none */
-	char expiry_domain[TEXT_DOMAIN_MAX];
+	unsigned at, domains;
+	struct next_expiry expiry;
 };
 
 static void
@@ -38,6 +38,7 @@ order_free(void *work)
 	struct order_walk *w = work;
 
 	snapshot_unref(&w->all);
+	next_expiry_fini(&w->expiry);
 	mem_free(&w);
 }
 
@@ -48,22 +49,6 @@ is_dry(const struct call *c)
 }
 
 /* ---- the end */
-
-/* Keeps the domain's next expiry if it is the earliest so far. */
-static void
-look_at_expiry(struct call *c, const char *domain)
-{
-	const struct relay *r = call_relay(c);
-	struct order_walk *w = c->work;
-	struct relay_domain rd;
-
-	r->domain(r->self, domain, &rd);
-	if (rd.next_expiry_ms == 0 ||
-	    (w->expiry_ms != 0 && rd.next_expiry_ms >= w->expiry_ms))
-		return;
-	w->expiry_ms = rd.next_expiry_ms;
-	(void)strlcpy(w->expiry_domain, domain, sizeof(w->expiry_domain));
-}
 
 static void
 add_ids(cJSON *more, const struct order_walk *w)
@@ -94,11 +79,11 @@ order_end(struct call *c)
 	if (c->verb == VERB_extend) {
 		if (c->domain[0] != '\0')
 			json_text(more, "domain", c->domain);
-		json_num(more, "domains", w->domains);
+		if (w->domains > 0)
+			json_num(more, "domains", w->domains);
 		json_num(more, "add_seconds", (double)c->add_ms / 1e3);
 	}
-	json_time_ms(more, "next_expiry", w->expiry_ms);
-	json_text(more, "next_expiry_domain", w->expiry_domain);
+	next_expiry_put(&w->expiry, more);
 	if (w->sum.in_hand > 0)
 		json_text(more, "error",
 		    "what is being delivered gets the order when it comes "
@@ -111,7 +96,7 @@ expiry_step(struct call *c)
 {
 	struct order_walk *w = c->work;
 
-	if (verbs_domains_some(c, &w->all, &w->at, look_at_expiry))
+	if (next_expiry_some(c, &w->expiry))
 		call_wait(c, 0);
 	else
 		order_end(c);
@@ -124,12 +109,11 @@ order_over(struct call *c, const char *domain)
 	struct order_walk *w = c->work;
 
 	if (domain[0] != '\0') {
-		look_at_expiry(c, domain);
+		next_expiry_look(c, &w->expiry, domain);
 		order_end(c);
 		return;
 	}
-	w->all = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
-	w->at = 0;
+	next_expiry_begin(c, &w->expiry);
 	c->step = expiry_step;
 	call_continue(c);
 }
@@ -147,6 +131,8 @@ order_one(struct call *c, uint64_t id, bool all_parts, struct relay_ordered *o)
 		return r->bounce(r->self, id, all_parts, o);
 	if (c->verb == VERB_remove)
 		return r->remove(r->self, id, all_parts, purge, o);
+	if (c->verb == VERB_extend)
+		return r->extend_one(r->self, id, c->add_ms, all_parts, o);
 	return r->hold(r->self, id, c->verb == VERB_hold, all_parts, o);
 }
 
@@ -184,10 +170,22 @@ on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	}
 	w = c->work;
 	for (unsigned i = 0; i < n; i++)
-		take_one(c, &v[i]);
+		if (select_has_part(c, v[i].id))
+			take_one(c, &v[i]);
 	w->after = next;
-	w->walked = next == 0;
+	w->walked = !select_goes_on(c, next);
 	call_continue(c);
+}
+
+static void
+nothing_fits(struct call *c)
+{
+	char id[TEXT_ID_MAX];
+
+	if ((c->fields & FIELD_ID) != 0)
+		call_missing(c, "%s: no such message", text_id(c->msg, id));
+	else
+		call_missing(c, "nothing that is queued fits");
 }
 
 static void
@@ -200,7 +198,7 @@ walk_step(struct call *c)
 		r->list(r->self, c->domain[0] != '\0' ? c->domain : NULL,
 		    &w->wanted, w->after, ORDER_PAGE, on_page, call_ticket(c));
 	else if (w->selected < 1)
-		call_missing(c, "nothing that is queued fits");
+		nothing_fits(c);
 	else
 		order_over(c, c->domain);
 }
@@ -227,6 +225,7 @@ static void
 walk(struct call *c)
 {
 	struct selection wanted;
+	struct order_walk *w;
 
 	if (is_unlimited(c)) {
 		call_fail(c, CONTROL_REFUSED,
@@ -236,7 +235,9 @@ walk(struct call *c)
 	if (!select_read(c, &wanted))
 		return;
 	begin(c, walk_step);
-	((struct order_walk *)c->work)->wanted = wanted;
+	w = c->work;
+	w->wanted = wanted;
+	w->after = select_after(c);
 	call_continue(c);
 }
 
@@ -245,18 +246,17 @@ one(struct call *c)
 {
 	struct relay_ordered o = { .domain = "" };
 	int rc = order_one(c, c->msg, c->all_parts, &o);
-	char id[TEXT_ID_MAX];
 	struct order_walk *w;
 
 	if (rc < 0) {
-		call_missing(c, "%s: no such message", text_id(c->msg, id));
+		nothing_fits(c);
 		return;
 	}
 	begin(c, expiry_step);
 	w = c->work;
 	w->sum = o;
 	w->selected = (double)(o.done + o.in_hand);
-	look_at_expiry(c, o.domain);
+	next_expiry_look(c, &w->expiry, o.domain);
 	order_end(c);
 }
 
@@ -265,9 +265,6 @@ order(struct call *c)
 {
 	if ((c->fields & FIELD_ID) != 0 && !is_dry(c))
 		one(c);
-	else if ((c->fields & FIELD_ID) != 0)
-		call_fail(c, CONTROL_REFUSED,
-		    "a dry run is of a selection; `show` has the message");
 	else
 		walk(c);
 }
@@ -319,7 +316,7 @@ verb_release(struct call *c)
 	set_hold(c, false);
 }
 
-/* ---- extend, of domains */
+/* ---- extend, of whole domains */
 
 static bool
 is_meant(const struct call *c, const char *domain)
@@ -330,10 +327,10 @@ is_meant(const struct call *c, const char *domain)
 }
 
 static void
-extend_one(struct call *c, const char *domain)
+extend_domain(struct call *c, void *arg, const char *domain)
 {
 	const struct relay *r = call_relay(c);
-	struct order_walk *w = c->work;
+	struct order_walk *w = arg;
 	struct relay_domain rd;
 
 	if (!is_meant(c, domain))
@@ -355,7 +352,7 @@ extend_step(struct call *c)
 {
 	struct order_walk *w = c->work;
 
-	if (verbs_domains_some(c, &w->all, &w->at, extend_one))
+	if (verbs_domains_some(c, &w->all, &w->at, extend_domain, w))
 		call_wait(c, 0);
 	else if (w->domains == 0)
 		call_missing(c, "nothing is queued for such a domain");
@@ -368,6 +365,10 @@ verb_extend(struct call *c)
 {
 	struct order_walk *w;
 
+	if ((c->fields & (FIELD_ID | FIELD_FILTERS)) != 0) {
+		order(c);
+		return;
+	}
 	if ((c->fields & FIELD_DOMAIN) == 0) {
 		begin(c, extend_step);
 		w = c->work;
@@ -378,8 +379,8 @@ verb_extend(struct call *c)
 	if (!verbs_domain_known(c))
 		return;
 	begin(c, extend_step);
-	extend_one(c, c->domain);
 	w = c->work;
+	extend_domain(c, w, c->domain);
 	if (w->domains == 0)
 		call_missing(c, "%s: nothing is queued for it", c->domain);
 	else

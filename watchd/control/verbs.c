@@ -223,7 +223,7 @@ verbs_domain_known(struct call *c)
 
 bool
 verbs_domains_some(struct call *c, struct snapshot **all, unsigned *at,
-    void (*fn)(struct call *, const char *domain))
+    void (*fn)(struct call *, void *arg, const char *domain), void *arg)
 {
 	int64_t end = clock_now() + VERBS_SLICE_NS;
 	const struct snap_domain *d;
@@ -231,7 +231,7 @@ verbs_domains_some(struct call *c, struct snapshot **all, unsigned *at,
 	while (*at < (*all)->domains.n) {
 		d = snap_list_at(&(*all)->domains, (*at)++);
 		if (snap_domain_messages(d) > 0)
-			fn(c, d->name);
+			fn(c, arg, d->name);
 		if (clock_now() >= end)
 			return true;
 	}

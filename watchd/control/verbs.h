@@ -23,7 +23,7 @@ bool verbs_domain_known(struct call *);
  * slice of the loop's time; then drops *all. True: call it again. */
 #define VERBS_SLICE_NS (2 * CLOCK_MS)
 bool verbs_domains_some(struct call *, struct snapshot **all, unsigned *at,
-    void (*fn)(struct call *, const char *domain));
+    void (*fn)(struct call *, void *arg, const char *domain), void *arg);
 /* The "limit" of the request, 1 to max; *n is unchanged without one. False: it
  * is wrong, and the call has failed. */
 bool verbs_limit(struct call *, unsigned max, unsigned *n);
