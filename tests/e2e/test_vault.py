@@ -33,8 +33,10 @@ def test_refused_and_called_back(pair):
     assert d.ctl_json("vault", "--reply", "other")[0].get("messages", 0) == 0
     # Seen first, then done.
     assert d.ctl_json("replay", "a.test", "--dry-run")[0]["id"] == m["id"]
+    assert "would be queued again\n" in d.ctl("replay", "a.test", "--dry-run")[1]
     assert kept(d) == 1
     mx.misbehave[:] = []
+    assert "1 message, " in d.ctl("replay", m["id"], "--dry-run")[1]
     assert d.ctl_run("replay", "a.test", "--reason", "the list was wrong").returncode == 0
     wait_for(lambda: len(mx.messages) == 2, 10)
     assert mx.messages[1].to == ["ada@a.test"]

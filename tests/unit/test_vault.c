@@ -36,6 +36,15 @@ kept(struct world *w)
 	return v.messages;
 }
 
+static uint64_t
+leaving(struct world *w)
+{
+	struct relay_vault v;
+
+	w->relay->vault(w->relay->self, &v);
+	return v.leaving;
+}
+
 static unsigned nseen;
 static struct {
 	uint64_t id;
@@ -82,6 +91,9 @@ refused_and_replayed(void **state)
 
 	queue_gate(w->q, A, GATE_OPEN);
 	id = world_mail(w, A, 2);
+	assert_int_equal(
+	    w->relay->extend_one(w->relay->self, id, DAY, false, NULL), 0);
+	world_settle(w);
 	world_deliver(w, A, id, "25");
 	assert_int_equal(kept(w), 1);
 	assert_int_equal(world_gauges(w, A).deferred, 0);
@@ -101,8 +113,10 @@ refused_and_replayed(void **state)
 	assert_int_equal(w->relay->replay(w->relay->self, id, false), 0);
 	assert_int_equal(w->relay->replay(w->relay->self, id, false),
 	    -MX_ENOENT); /* it is on its way */
+	assert_int_equal(leaving(w), 1);
 	world_settle(w);
 	assert_int_equal(kept(w), 0);
+	assert_int_equal(leaving(w), 0);
 	/* A lifetime of its own, from now. */
 	assert_int_equal(world_gauges(w, A).next_expiry_ms,
 	    clock_wall_ms() + keeps.lifetime_ms);
@@ -136,6 +150,7 @@ replay_fails(void **state)
 	assert_int_equal(w->relay->replay(w->relay->self, id, false), 0);
 	world_settle(w);
 	assert_int_equal(kept(w), 1);
+	assert_int_equal(leaving(w), 0);
 	assert_int_equal(world_gauges(w, A).deferred, 0);
 	fake_store_fail(w->store, 0, 0, 0);
 	assert_int_equal(w->relay->replay(w->relay->self, id, false), 0);

@@ -93,8 +93,8 @@ format_in(const struct format *f, const cJSON *o, const char *key, char *dst,
 	return duration(at - (double)f->now, dst, size);
 }
 
-static void
-put_messages(struct format *f, double n)
+void
+format_messages(struct format *f, double n)
 {
 	fprintf(f->out, "%.0f message%s", n, n > 0.5 && n < 1.5 ? "" : "s");
 }
@@ -120,12 +120,12 @@ flush_line(struct format *f, const cJSON *l)
 	else if (strcmp(event, "maintenance") == 0)
 		fprintf(f->out, "left alone, a maintenance window holds it");
 	else if (strcmp(event, "dry_run") == 0) {
-		put_messages(f, total);
+		format_messages(f, total);
 		fprintf(f->out, ", %s would be flushed",
 		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
 	} else if (strcmp(event, "begin") == 0) {
 		fprintf(f->out, "flushing ");
-		put_messages(f, total);
+		format_messages(f, total);
 		fprintf(f->out, ", %s",
 		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
 	} else
@@ -400,7 +400,7 @@ last_line(struct format *f, const cJSON *l)
 		return;
 	switch (f->verb) {
 	case VERB_queue:
-		put_messages(f, json_get_num(l, "messages"));
+		format_messages(f, json_get_num(l, "messages"));
 		fprintf(f->out, ", %s",
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
@@ -416,17 +416,7 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_vault:
 	case VERB_purge:
 	case VERB_replay:
-		put_messages(f, json_get_num(l, "messages"));
-		fprintf(f->out, ", %s%s",
-		    text_size_fmt(json_get_int(l, "bytes"), size, sizeof(size)),
-		    f->verb == VERB_purge      ? ", erased" :
-			f->verb == VERB_replay ? ", queued again" :
-						 "");
-		if (json_get_num(l, "skipped") > 0)
-			fprintf(f->out,
-			    "; %.0f replayed before were left (--again)",
-			    json_get_num(l, "skipped"));
-		fprintf(f->out, "\n");
+		format_vault_end(f, l);
 		break;
 	case VERB_mailq:
 		format_mailq_end(f, l);
@@ -462,7 +452,7 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_forget:
 		format_cell(f->out, json_get_text(l, "domain"), 0);
 		fprintf(f->out, " is forgotten; ");
-		put_messages(f, json_get_num(l, "messages"));
+		format_messages(f, json_get_num(l, "messages"));
 		fprintf(f->out,
 		    json_get_num(l, "messages") > 0 ?
 			", by the MX records and the defaults from now on\n" :

@@ -42,12 +42,15 @@ void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
+void format_vault_end(struct format *, const cJSON *done);
 void format_ages(struct format *, const cJSON *row);
 void format_ages_end(struct format *);
 void format_content(struct format *, const cJSON *piece);
 void format_content_end(struct format *);
 void format_show(struct format *, const cJSON *message);
 void format_ordered(struct format *, const cJSON *done);
+/* "; next expiry in 3d4h (example.net)", or nothing. */
+void format_next_expiry(struct format *, const cJSON *done);
 void format_mailq(struct format *, const cJSON *message);
 void format_recipients(struct format *, const cJSON *recipient);
 void format_recipients_end(struct format *, const cJSON *done);
@@ -65,6 +68,8 @@ void format_nodes_end(struct format *, const cJSON *done);
  * not be shown (text_unsafe()) as the log escapes them, "\xe2\x80\xae". The
  * caller frees it. */
 char *format_shown(const char *text);
+/* "41 messages" */
+void format_messages(struct format *, double n);
 /* Prints a line "key text", cleaned. */
 void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;

@@ -60,11 +60,23 @@ put_found(struct format *f, const cJSON *done)
 }
 
 void
+format_next_expiry(struct format *f, const cJSON *done)
+{
+	char t[32];
+
+	if (!cJSON_IsNumber(json_get(done, "next_expiry")))
+		return;
+	fprintf(f->out, "; next expiry in %s (",
+	    format_in(f, done, "next_expiry", t, sizeof(t)));
+	format_cell(f->out, json_get_text(done, "next_expiry_domain"), 0);
+	fprintf(f->out, ")");
+}
+
+void
 format_ordered(struct format *f, const cJSON *done)
 {
 	bool dry = json_get_bool(done, "dry_run");
 	double in_hand = json_get_num(done, "in_hand");
-	char t[32];
 	size_t i;
 
 	for (i = 0; i < MX_COUNT(words) && words[i].verb != f->verb; i++)
@@ -84,12 +96,7 @@ format_ordered(struct format *f, const cJSON *done)
 		    in_hand > 1 ? "are" : "is");
 	if (dry)
 		put_found(f, done);
-	else if (cJSON_IsNumber(json_get(done, "next_expiry"))) {
-		fprintf(f->out, "; next expiry in %s (",
-		    format_in(f, done, "next_expiry", t, sizeof(t)));
-		format_cell(f->out, json_get_text(done, "next_expiry_domain"),
-		    0);
-		fprintf(f->out, ")");
-	}
+	else
+		format_next_expiry(f, done);
 	fprintf(f->out, "\n");
 }

@@ -118,6 +118,28 @@ format_vault(struct format *f, const cJSON *m)
 	fprintf(f->out, "\n");
 }
 
+void
+format_vault_end(struct format *f, const cJSON *done)
+{
+	bool dry = json_get_bool(done, "dry_run");
+	char size[32];
+
+	format_messages(f, json_get_num(done, "messages"));
+	fprintf(f->out, ", %s",
+	    text_size_fmt(json_get_int(done, "bytes"), size, sizeof(size)));
+	if (f->verb == VERB_purge)
+		fprintf(f->out, ", erased");
+	else if (f->verb == VERB_replay)
+		fprintf(f->out,
+		    dry ? ", would be queued again" : ", queued again");
+	if (json_get_num(done, "skipped") > 0)
+		fprintf(f->out, "; %.0f replayed before were left (--again)",
+		    json_get_num(done, "skipped"));
+	if (!dry)
+		format_next_expiry(f, done);
+	fprintf(f->out, "\n");
+}
+
 static void
 date(struct format *f, const cJSON *m, const char *key, const char *label)
 {

@@ -80,7 +80,8 @@
  *	vault	a MESSAGE a line, of state "vault", with "rcpts" and vaulted
  *		(when), expiry (until when), replayed; done: messages, bytes
  *	replay	the same, of the messages that are (or would be) queued again;
- *		done: messages, skipped (replayed before, without "again")
+ *		done: messages, bytes, skipped (replayed before, without
+ *		"again"), next_expiry and next_expiry_domain; dry_run
  *	purge	done: messages
  *	ages	for each domain, the most messages first, domain, messages and
  *		counts (array: up to 5m, 20m, 1h, 4h, 12h, 1d, 2d, 5d, 10d old,

@@ -3,18 +3,41 @@
  * and show, requeue or erase each message that is selected. Loop thread. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "control/next_expiry.h"
 #include "control/select.h"
 #include "control/verbs.h"
 
-#define VAULT_PAGE 200
+#define VAULT_PAGE    200
+#define VAULT_POLL_MS 10
+#define VAULT_WAIT_NS (5000 * CLOCK_MS) /* for the store */
 
 struct vault_walk {
 	struct selection wanted; /* its strings are the request's */
 	uint64_t after;
 	bool last;
 	double messages, bytes, skipped;
+	/* Then, of a replay: the end of the wait, and the next expiry. */
+	int64_t until;
+	char domain[TEXT_DOMAIN_MAX]; /* of the only message, or of all */
+	struct next_expiry expiry;
 };
+
+static void
+walk_free(void *work)
+{
+	struct vault_walk *w = work;
+
+	next_expiry_fini(&w->expiry);
+	mem_free(&w);
+}
+
+static bool
+is_dry(const struct call *c)
+{
+	return (c->fields & FIELD_DRY_RUN) != 0;
+}
 
 static bool
 has_address(const struct msg_view *v, const char *address)
@@ -41,7 +64,7 @@ act(struct call *c, const struct msg_view *v)
 	struct vault_walk *w = c->work;
 	int rc = 0;
 
-	if (c->verb == VERB_replay && (c->fields & FIELD_DRY_RUN) != 0)
+	if (c->verb == VERB_replay && is_dry(c))
 		rc = v->replayed && (c->fields & FIELD_AGAIN) == 0 ? -MX_EBUSY :
 								     0;
 	else if (c->verb == VERB_replay)
@@ -53,6 +76,8 @@ act(struct call *c, const struct msg_view *v)
 		return;
 	w->messages++;
 	w->bytes += (double)v->size;
+	if ((c->fields & FIELD_ID) != 0)
+		(void)strlcpy(w->domain, v->domain, sizeof(w->domain));
 	call_send(c, verbs_message(v, true));
 }
 
@@ -79,9 +104,59 @@ on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 }
 
 static void
-walk_end(struct call *c)
+replay_end(struct call *c)
 {
 	const struct vault_walk *w = c->work;
+	cJSON *more = json_object();
+
+	if (is_dry(c))
+		json_bool(more, "dry_run", true);
+	json_num(more, "messages", w->messages);
+	json_num(more, "bytes", w->bytes);
+	json_num(more, "skipped", w->skipped);
+	next_expiry_put(&w->expiry, more);
+	call_done(c, CONTROL_OK, more);
+}
+
+static void
+expiry_step(struct call *c)
+{
+	struct vault_walk *w = c->work;
+
+	if (next_expiry_some(c, &w->expiry))
+		call_wait(c, 0);
+	else
+		replay_end(c);
+}
+
+/* Until the store has the records: then they count for the next expiry. A store
+ * that takes its time is not waited for. */
+static void
+replay_step(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	struct vault_walk *w = c->work;
+	struct relay_vault v;
+
+	r->vault(r->self, &v);
+	if (v.leaving > 0 && call_now(c) < w->until) {
+		call_wait(c, VAULT_POLL_MS);
+		return;
+	}
+	if (w->domain[0] != '\0') {
+		next_expiry_look(c, &w->expiry, w->domain);
+		replay_end(c);
+		return;
+	}
+	next_expiry_begin(c, &w->expiry);
+	c->step = expiry_step;
+	call_continue(c);
+}
+
+static void
+walk_end(struct call *c)
+{
+	struct vault_walk *w = c->work;
 	bool none = w->messages < 1 && w->skipped < 1;
 	cJSON *more;
 
@@ -95,10 +170,15 @@ walk_end(struct call *c)
 		    "do it once more");
 		return;
 	}
+	if (c->verb == VERB_replay) {
+		w->until = call_now(c) + VAULT_WAIT_NS;
+		c->step = replay_step;
+		call_continue(c);
+		return;
+	}
 	more = json_object();
 	json_num(more, "messages", w->messages);
 	json_num(more, "bytes", w->bytes);
-	json_num(more, "skipped", w->skipped);
 	call_done(c, CONTROL_OK, more);
 }
 
@@ -125,8 +205,10 @@ walk_start(struct call *c)
 		mem_free(&w);
 		return;
 	}
+	(void)strlcpy(w->domain, c->domain, sizeof(w->domain));
 	w->after = select_after(c);
 	c->work = w;
+	c->work_free = walk_free;
 	c->step = walk_step;
 	call_continue(c);
 }

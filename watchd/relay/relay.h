@@ -80,6 +80,7 @@ relay_domain_messages(const struct relay_domain *d)
 
 struct relay_vault { /* mail that was given up and is kept */
 	uint64_t messages, bytes, size; /* size: at most */
+	uint64_t leaving; /* of the messages: being queued again */
 	int64_t oldest_ms; /* wall, since when; 0 empty */
 };
 

@@ -391,6 +391,7 @@ struct queue {
 		struct vault_tree tree;
 		struct heap by_since, by_until;
 		uint64_t messages, bytes, size; /* size: the limit */
+		uint64_t leaving; /* of the messages */
 	} vault;
 	int64_t vault_ms; /* wall: latest time of vault_tick(); 0: none */
 	/* Destinations that nobody configured: our reports, and mail of removed

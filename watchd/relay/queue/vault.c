@@ -57,6 +57,7 @@ vaulted_forget(struct queue *q, struct vaulted *v)
 	q->vault.messages--;
 	q->vault.bytes -= v->size;
 	q->local.vaulted -= v->local;
+	q->vault.leaving -= v->leaving;
 	free(v);
 }
 
@@ -400,6 +401,7 @@ vault_view(void *self, struct relay_vault *out)
 	*out = (struct relay_vault){ .messages = q->vault.messages,
 		.bytes = q->vault.bytes,
 		.size = q->vault.size,
+		.leaving = q->vault.leaving,
 		.oldest_ms = n != NULL ? n->key : 0 };
 }
 
@@ -476,6 +478,14 @@ vault_list(void *self, const char *domain, const struct selection *wanted,
 	request_send(r);
 }
 
+static void
+set_leaving(struct queue *q, struct vaulted *v, bool leaving)
+{
+	q->vault.leaving += leaving;
+	q->vault.leaving -= v->leaving;
+	v->leaving = leaving;
+}
+
 /* A record that is being written back. */
 struct replay {
 	struct queue *queue;
@@ -497,7 +507,7 @@ replay_stored(void *arg, uint64_t id, int rc)
 			vaulted_forget(q, v);
 	} else if (rc != 0) {
 		if (v != NULL)
-			v->leaving = false;
+			set_leaving(q, v, false);
 		log_error("vault", "id=%s event=not_replayed error=%s",
 		    text_id(id, text), log_q(mx_strerror(rc)));
 	} else if (!q->dead) {
@@ -524,7 +534,7 @@ replay_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 	if (v == NULL)
 		return;
 	if (env == NULL) {
-		v->leaving = false;
+		set_leaving(r->queue, v, false);
 		return;
 	}
 	envs[0] = NULL;
@@ -536,6 +546,7 @@ replay_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 	env->flags =
 	    (uint16_t)((env->flags & ~(unsigned)ENV_VAULT) | ENV_REPLAYED);
 	env->arrival_ms = env->due_ms = clock_wall_ms();
+	env->extended_ms = 0;
 	env->attempts = 0;
 	env->warned = 0;
 	log_notice("vault", "id=%s event=replayed domain=%s from=%s rcpts=%u",
@@ -558,7 +569,7 @@ vault_replay(void *self, uint64_t id, bool again)
 		return -MX_ENOENT;
 	if (v->replayed && !again)
 		return -MX_EBUSY;
-	v->leaving = true;
+	set_leaving(q, v, true);
 	r = request_create(q, &id, 1);
 	r->answer = replay_loaded;
 	request_send(r);
