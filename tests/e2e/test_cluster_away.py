@@ -105,7 +105,7 @@ def test_both_servers_are_away(stack):
         wait_for(lambda d=d: any(x["alert"] == "cluster_engine_away"
                                  for x in d.ctl_json("alerts", rc=1)[:-1]), 10)
         rc, said = d.ctl("cluster")
-        assert "engine: away for" in said and "not in the engine: 3" in said, said
+        assert "engine: unreachable for" in said and "on this node only: 3" in said, said
     b.start()
     wait_once(b, later)
     assert all(s.startswith("later") for s in subjects(x.data for x in b.messages))

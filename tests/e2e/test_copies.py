@@ -145,7 +145,7 @@ def test_what_is_no_copy(down):
     refused(lambda e: e.update(sender="no address"), "is not a sender")
     refused(lambda e: e["recipients"][0].update(address="x@stranger.test"), "RCPT would be answered")
     refused(lambda e: e["recipients"][0].update(address="x"), "is not a recipient address")
-    refused(lambda e: e["recipients"][0].update(state="delivered"), "no recipient waits")
+    refused(lambda e: e["recipients"][0].update(state="delivered"), "all recipients of the message are done")
     refused(lambda e: e.update(body="damaged"), "is damaged")
     assert d.ctl_run("import", beside).returncode == 1
     assert d.ctl_run("import", os.path.join(out, "none.eml")).returncode == 1

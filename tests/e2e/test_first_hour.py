@@ -229,7 +229,7 @@ def test_upgrade_with_mail_queued(stack, debian, primary):
         programs = "mxwatch-cluster"
         out = debian.apt("install", *debian.newer("3", names=[programs]))
         assert debian.run("dpkg", "-s", "mxwatch-daemon")[0] != 0, out
-        assert "names no engine" in debian.run("mxwatchctl", "cluster", "init")[1]
+        assert "has no cluster { engine" in debian.run("mxwatchctl", "cluster", "init")[1]
         assert asked(debian, "restart")
     # remove keeps what is the operator's, and purge what is the senders'
     out = debian.apt("remove", "mxwatch", programs)

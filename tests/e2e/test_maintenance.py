@@ -211,7 +211,7 @@ def test_a_window_of_the_configuration(stack):
     assert domain_of(d)["maintenance"] is None
     assert [w["active"] for w in windows(d)] == [False]
     rc, out = d.ctl("maintenance", "--end", "patch day")
-    assert rc == 1 and "does not go on now" in out
+    assert rc == 1 and "is not active now" in out
     # a reload that takes it out, and one that brings it under another name
     d.reload(options=section.replace("patch day", "other"))
     in_window(d, True)
@@ -236,7 +236,7 @@ def test_wrong_orders(stack):
             (("a.test", "--until", "tomorrow"), 2, "write it like"),
             (("a.test", "--from", "22:00", "--for", "1h"), 2, "write it like"),
             (("a.test", "--from", "+2h", "--until", "+1h"), 2, "end before it begins"),
-            (("a.test", "--from", "2001-01-01 02:00", "--for", "1h"), 2, "be over already"),
+            (("a.test", "--from", "2001-01-01 02:00", "--for", "1h"), 2, "already be over"),
             (("a.test", "--from", "+367d", "--for", "1h"), 2, "more than 366 days"),
             (("a.test", "--for", "1h", "--reason", "x" * 161), 2, "longer than 160"),
             (("--end", "1"), 1, "there is no maintenance window"),

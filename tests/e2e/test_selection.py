@@ -69,7 +69,7 @@ def test_sorted_and_limited(held):
     assert domains == sorted(domains)
     got, done = found(d, "--limit", "2")
     assert got == [ids["news1"], ids["news2"]] and done["messages"] == 6
-    assert "2 of them are shown" in d.ctl("queue", "--limit", "2")[1]
+    assert "2 of them shown" in d.ctl("queue", "--limit", "2")[1]
 
 
 def audit(d, verb):

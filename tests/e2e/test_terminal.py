@@ -113,7 +113,7 @@ def test_columns_go_by_room(d):
     lines = Terminal(d, 80).show("status")
     at = lines[0].index("STATE")
     assert {line[at:].split()[0] for line in lines[1:4]} == {"up", "down"}
-    assert re.search(r"^3 domains, 2 not fine; \d+ messages, \S+; ", "\n".join(lines), re.M)
+    assert re.search(r"^3 domains, 2 with a problem; \d+ messages, \S+; ", "\n".join(lines), re.M)
     problems = Terminal(d, 80).show("status", "--problems")
     assert not any(line.startswith("a.test") for line in problems)
     assert any(line.startswith("b.test") for line in problems)

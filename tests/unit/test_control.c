@@ -96,7 +96,7 @@ static const struct {
 	{ "remove what is being delivered",
 	    "{\"verb\":\"remove\",\"id\":\"6A1\"}",
 	    { "\"rc\":1", "\"messages\":1,\"selected\":2,\"in_hand\":1",
-		"what is being delivered gets the order" } },
+		"for messages being delivered it takes effect" } },
 	{ "dry run", "{\"verb\":\"flush\",\"all\":true,\"dry_run\":true}",
 	    { "\"event\":\"dry_run\",\"domain\":\"example.org\",\"total\":3",
 		"\"rc\":0,\"domains\":1,\"messages\":3",
@@ -107,31 +107,31 @@ static const struct {
 	    "{\"verb\":\"flush\",\"domain\":\"example.net\",\"wait\":true}",
 	    { "\"event\":\"nothing\"", "\"rc\":0,\"domains\":0" } },
 	{ "flush on hold", "{\"verb\":\"flush\",\"domain\":\"hold.example\"}",
-	    { "\"rc\":1", "is on hold: release it first" } },
+	    { "\"rc\":1", "is on hold; release it first" } },
 	{ "flush of everything and one",
 	    "{\"verb\":\"flush\",\"domain\":\"a.example\",\"all\":true}",
 	    { "\"rc\":2", "usage: flush" } },
 	{ "a misspelt dry run",
 	    "{\"verb\":\"flush\",\"all\":true,\"dryrun\":true}",
-	    { "\"rc\":2", "flush takes no \\\"dryrun\\\"" } },
+	    { "\"rc\":2", "flush does not take \\\"dryrun\\\"" } },
 	{ "why a domain", "{\"verb\":\"why\",\"domain\":\"example.org\"}",
 	    { "example.org is down for 1m30s", "probe { rise }",
-		"The cause: connection refused.",
+		"Cause: connection refused.",
 		"`mxwatchctl extend example.org +7d`",
 		"\"kind\":\"domain\"" } },
 	{ "why a domain: its server",
 	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
-	    { "mx1.example.org: it takes 5 connections at once",
-		"it takes 100 messages over a connection",
-		"it takes 50 recipients in a transaction",
-		"it wants 0.4 s between messages",
-		"a probe session asks for 7 of its domains",
+	    { "mx1.example.org: it accepts 5 connections at once",
+		"it accepts 100 messages per connection",
+		"it accepts 50 recipients per transaction",
+		"it needs 0.4 s between messages",
+		"a probe session checks recipients of at most 7 of its domains",
 		"a message takes 850ms" } },
 	{ "why a domain: its server stumbled",
 	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
-	    { "mx1.example.org: it stumbled over BDAT",
+	    { "mx1.example.org: it failed with BDAT",
 		"gets DATA, one message at a time, for 2h more",
-		"`mxwatchctl flush DOMAIN` has it tried again" } },
+		"`mxwatchctl flush DOMAIN` tries again" } },
 	{ "why a domain: its server, for programs",
 	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
 	    { "\"primaries\":[{\"primary\":\"mx1.example.org\"", "\"asks\":7",
@@ -144,7 +144,7 @@ static const struct {
 	    { "\"domain\":null", "is not in the configuration; 1 messages" } },
 	{ "why a domain: whom its primary refuses",
 	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
-	    { "In the list, refused by the primary: left0@example.org, "
+	    { "In the list, but refused by the primary: left0@example.org, "
 	      "left1@example.org,",
 		"left19@example.org and 3 more. They get 450 here until" } },
 	{ "why an address, refused",
@@ -278,11 +278,11 @@ static const struct {
 	    { "\"rc\":2", "usage: maintenance" } },
 
 	/* hostile and mistaken */
-	{ "nothing", "", { "\"rc\":2", "no JSON object" } },
-	{ "no JSON", "status", { "\"rc\":2", "no JSON object" } },
-	{ "an array", "[\"status\"]", { "\"rc\":2", "no JSON object" } },
+	{ "nothing", "", { "\"rc\":2", "not a JSON object" } },
+	{ "no JSON", "status", { "\"rc\":2", "not a JSON object" } },
+	{ "an array", "[\"status\"]", { "\"rc\":2", "not a JSON object" } },
 	{ "two objects", "{\"verb\":\"status\"}{}",
-	    { "\"rc\":2", "no JSON object (at byte 17)" } },
+	    { "\"rc\":2", "not a JSON object (at byte 17)" } },
 	{ "no verb", "{}", { "\"rc\":2", "\\\"verb\\\" is missing" } },
 	{ "a number for a verb", "{\"verb\":1}", { "\"rc\":2" } },
 	{ "a later verb", "{\"verb\":\"drill\"}",
@@ -290,9 +290,9 @@ static const struct {
 	{ "a build without alerts", "{\"verb\":\"silence\"}",
 	    { "\"rc\":1", "built without alerts" } },
 	{ "a wrong type", "{\"verb\":\"status\",\"domain\":7}",
-	    { "\"rc\":2", "\\\"domain\\\" has to be a string" } },
+	    { "\"rc\":2", "\\\"domain\\\" must be a string" } },
 	{ "a string for a truth", "{\"verb\":\"flush\",\"all\":\"yes\"}",
-	    { "\"rc\":2", "\\\"all\\\" has to be true or false" } },
+	    { "\"rc\":2", "\\\"all\\\" must be true or false" } },
 	{ "no domain name", "{\"verb\":\"status\",\"domain\":\"a b\"}",
 	    { "\"rc\":2", "is not a domain name" } },
 	{ "a path for a domain", "{\"verb\":\"hold\",\"domain\":\"../../etc\"}",
@@ -390,7 +390,7 @@ doctor_shows_or_looks(void **state)
 	peer_close(&p);
 	fake.doctor_rc = -MX_EBUSY;
 	assert_has(ask(&p, "{\"verb\":\"doctor\",\"domain\":\"x.test\"}"),
-	    "too many wait to be checked");
+	    "too many domains are waiting for a check");
 	peer_close(&p);
 }
 
@@ -496,7 +496,7 @@ flush_is_followed(void **state)
 	answer = peer_wait(&p);
 	assert_has(answer, "\"complete\":false");
 	assert_has(answer, "\"rc\":1");
-	assert_has(answer, "was cut off");
+	assert_has(answer, "was interrupted");
 	peer_close(&p);
 }
 
@@ -773,7 +773,7 @@ requests_come_in_any_shape(void **state)
 	peer_open(&p);
 	big[60000] = '\n';
 	peer_say(&p, big, 60001);
-	assert_has(peer_wait(&p), "no JSON object");
+	assert_has(peer_wait(&p), "not a JSON object");
 	peer_close(&p);
 	peer_open(&p);
 	peer_say(&p, "{\"verb\":\"sta\0tus\"}\n", 19);
@@ -934,11 +934,11 @@ maintenance_fails(void **state)
 
 	(void)state;
 	fake.maintenance_rc = -MX_EFULL;
-	expect(add, "set maintenance_max");
+	expect(add, "raise maintenance_max");
 	fake.maintenance_rc = -MX_ENOENT;
 	expect(end, "there is no maintenance window");
 	fake.maintenance_rc = -MX_EBUSY;
-	expect(end, "does not go on now");
+	expect(end, "is not active now");
 	fake.maintenance_rc = 0;
 	fake.maintenance_holds = true;
 	expect(flush, "held by a maintenance window");

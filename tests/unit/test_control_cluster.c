@@ -113,7 +113,7 @@ static const struct {
 	    { "{\"done\":true,\"rc\":0,\"" }, 2, "remove 6A2 1" },
 	{ "remove what is being delivered there",
 	    "{\"verb\":\"remove\",\"id\":\"6A1.0\"}",
-	    { "\"rc\":1", "what is being delivered gets the order" }, 2,
+	    { "\"rc\":1", "for messages being delivered it takes effect" }, 2,
 	    "remove 6A1 0" },
 	{ "hold a domain: its owner does",
 	    "{\"verb\":\"hold\",\"domain\":\"example.org\",\"reason\":\"r\"}",
@@ -130,7 +130,7 @@ static const struct {
 	    { "\"event\":\"begin\"", "\"rc\":0,\"domains\":1,\"messages\":3}" },
 	    2, "flush example.org 0" },
 	{ "why a domain", "{\"verb\":\"why\",\"domain\":\"example.org\"}",
-	    { "The cause: mx2 says.", "Its mail is delivered by node mx2",
+	    { "Cause: mx2 says.", "Its mail is delivered by node mx2",
 		"Node mx1 has seen it up for", "seen it down for 1m: a ?[2J",
 		"\"verdicts\":[{\"node\":\"mx1\",\"state\":\"up\",\"since\":"
 		"1795367910,\"cause\":\"\"},{" },
@@ -227,7 +227,8 @@ assert_nobodys(void)
 	    "\"owner\":\"\",\"ours\":false");
 	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"why\",\"domain\":\"hold.example\"}"),
-	    "No node has it just now: its mail waits until one takes it.");
+	    "No node has the domain at the moment; its mail waits until one "
+	    "takes it over.");
 	assert_has(buf_str(&p.got), "\"owner\":\"\",\"ours\":false");
 	assert_null(strstr(buf_str(&p.got), "is delivered by node"));
 	peer_close(&p);
@@ -322,7 +323,7 @@ test_flush_all(void **state)
 	fc.node[2].fake->cut = true;
 	answer = ask(&p, "{\"verb\":\"flush\",\"all\":true,\"wait\":true}");
 	assert_has(answer, "\"rc\":1");
-	assert_has(answer, "\"error\":\"the flush was cut off");
+	assert_has(answer, "\"error\":\"the flush was interrupted");
 	peer_close(&p);
 }
 
@@ -394,7 +395,7 @@ test_why_of_the_page(void **state)
 			idle(10);
 		assert_true(w.heard && w.whole);
 		if (mute == 0)
-			assert_has(buf_str(&w.text), "The cause: mx2 says.");
+			assert_has(buf_str(&w.text), "Cause: mx2 says.");
 		else
 			assert_has(buf_str(&w.text),
 			    "node mx2, which has example.org, did not answer");
@@ -425,8 +426,8 @@ test_away(void **state)
 	assert_has(answer, "\"id\":\"6A1.1\"");
 	assert_has(answer,
 	    "\"rc\":1,\"messages\":1,\"bytes\":2048,\"silent\":[\"mx2\","
-	    "\"mx3\"],\"error\":\"the engine is away: mx2, mx3 could not be "
-	    "asked, only this node\"");
+	    "\"mx3\"],\"error\":\"the engine is unreachable: mx2, mx3 could "
+	    "not be asked, only this node\"");
 	peer_close(&p);
 	answer = ask(&p, "{\"verb\":\"flush\",\"domain\":\"example.org\"}");
 	assert_has(answer, "\"event\":\"begin\"");
@@ -434,8 +435,8 @@ test_away(void **state)
 	peer_close(&p);
 	answer = ask(&p, "{\"verb\":\"hold\",\"domain\":\"example.org\"}");
 	assert_has(answer,
-	    "the engine is away, so mx2, which has example.org, cannot be "
-	    "asked from here");
+	    "the engine is unreachable, so mx2, which has example.org, cannot "
+	    "be asked from here");
 	peer_close(&p);
 	assert_int_equal(fc.node[1].asked + fc.node[2].asked, 0);
 }
@@ -717,17 +718,17 @@ say(const char *line)
 static const struct {
 	const char *line, *has;
 } strangers[] = {
-	{ "", "does not say which node it is from" },
-	{ "{\"request\":{\"verb\":\"queue\"}}", "which node it is from" },
-	{ "{\"node\":\"mx1\"}", "there is no request" },
-	{ "{\"node\":\"mx1\",\"request\":[]}", "there is no request" },
+	{ "", "does not name its node" },
+	{ "{\"request\":{\"verb\":\"queue\"}}", "does not name its node" },
+	{ "{\"node\":\"mx1\"}", "the request is empty" },
+	{ "{\"node\":\"mx1\",\"request\":[]}", "the request is empty" },
 	{ "{\"node\":\"mx1\",\"request\":{}}", "\\\"verb\\\" is missing" },
-	{ "{\"node\":\"mx1\",\"page\":77}", "was given up" },
+	{ "{\"node\":\"mx1\",\"page\":77}", "was dropped" },
 	{ "{\"node\":\"mx1\",\"request\":{\"verb\":\"reload\"}}",
-	    "reload is nothing that another node may ask for" },
+	    "reload cannot be asked for by another node" },
 	{ "{\"node\":\"mx1\",\"request\":{\"verb\":\"cluster\",\"action\":"
 	  "\"release\",\"node\":\"mx2\"}}",
-	    "cluster is nothing that another node may ask for" },
+	    "cluster cannot be asked for by another node" },
 	{ "{\"node\":\"mx1\",\"request\":{\"verb\":\"queue\",\"domain\":"
 	  "\"example.net\"}}",
 	    "{\"page\":0}\n{\"done\":true,\"rc\":0,\"messages\":0" },
@@ -773,9 +774,9 @@ test_bounds(void **state)
 	page = json_get_num(o, "page");
 	assert_true(page > 0);
 	cJSON_Delete(o);
-	assert_has(say(line), "too many requests of other nodes");
+	assert_has(say(line), "too many requests from other nodes");
 	other = mem_printf("{\"node\":\"mx3\",\"page\":%.0f}", page);
-	assert_has(say(other), "was given up");
+	assert_has(say(other), "was dropped");
 	mem_free(&other);
 	other = mem_printf("{\"node\":\"mx1\",\"page\":%.0f}", page);
 	assert_has(say(other), "big.example");

@@ -93,7 +93,7 @@ content_is_damaged(void **state)
 	assert_int_equal(buf_adds(&fake.content, "h: v\r\n\r\nbody"), 0);
 	fake.content_rots = 1;
 	assert_has(ask(&p, "{\"verb\":\"show\",\"id\":\"6A3\",\"raw\":true}"),
-	    "\"rc\":1,\"error\":\"6A3: what is stored of it is damaged");
+	    "\"rc\":1,\"error\":\"6A3: the stored message is damaged");
 	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"export\",\"domain\":\"example.org\"}"),
 	    "\"body\":\"damaged\"}");
@@ -101,10 +101,10 @@ content_is_damaged(void **state)
 	fake.content_rots = 0;
 	fake.content_rc = -MX_ENOENT;
 	assert_has(ask(&p, "{\"verb\":\"show\",\"id\":\"6A3\",\"raw\":true}"),
-	    "it has left the queue meanwhile");
+	    "the message has left the queue meanwhile");
 	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"export\",\"domain\":\"example.org\"}"),
-	    "\"rc\":1,\"error\":\"nothing that is queued fits\"");
+	    "\"rc\":1,\"error\":\"no queued message matches\"");
 	peer_close(&p);
 }
 
@@ -171,11 +171,11 @@ static const struct {
 	    "{\"done\":true,\"rc\":0,\"id\":\"6B1\",\"bytes\":6}" },
 	{ REQUEST "{\"envelope\":{\"sender\":\"\"}}\n" RCPT DATA DATA END,
 	    "\"rc\":0" },
-	{ REQUEST ENVELOPE RCPT DATA END, "not as long as it is said to be" },
-	{ REQUEST ENVELOPE RCPT "{\"size\":0}\n", "not as long" },
-	{ REQUEST RCPT, "the envelope comes before" },
-	{ REQUEST ENVELOPE ENVELOPE, "comes twice" },
-	{ REQUEST ENVELOPE DATA, "the recipients come before" },
+	{ REQUEST ENVELOPE RCPT DATA END, "is not the announced one" },
+	{ REQUEST ENVELOPE RCPT "{\"size\":0}\n", "is not the announced one" },
+	{ REQUEST RCPT, "the envelope must come before" },
+	{ REQUEST ENVELOPE ENVELOPE, "was sent twice" },
+	{ REQUEST ENVELOPE DATA, "the recipients must come before" },
 	{ REQUEST "{\"envelope\":{\"sender\":\"x y\"}}\n", "is not a sender" },
 	{ REQUEST "{\"envelope\":{}}\n", "is not a sender" },
 	{ REQUEST ENVELOPE "{\"recipients\":[{\"address\":\"x\"}]}\n",
@@ -183,9 +183,9 @@ static const struct {
 	{ REQUEST ENVELOPE
 	    "{\"recipients\":[{\"address\":\"x@example.org\"}]}\n",
 	    "RCPT would be answered 550 5.1.1" },
-	{ REQUEST ENVELOPE RCPT "{\"data\":\"Zm9\"}\n", "is not taken" },
-	{ REQUEST "{\"what\":1}\n", "none that import knows" },
-	{ REQUEST "nonsense\n", "none that import knows" },
+	{ REQUEST ENVELOPE RCPT "{\"data\":\"Zm9\"}\n", "was not accepted" },
+	{ REQUEST "{\"what\":1}\n", "import does not know" },
+	{ REQUEST "nonsense\n", "import does not know" },
 };
 
 static const char *

@@ -55,7 +55,7 @@ listings_are_filtered(void **state)
 	assert_in_range(clock_wall_ms() - fake.wanted.after_ms, 7199000,
 	    7300000);
 	assert_has(ask(&p, "{\"verb\":\"mailq\",\"older\":\"1h\"}"),
-	    "takes no");
+	    "does not take");
 	peer_close(&p);
 }
 
@@ -68,7 +68,7 @@ static const struct {
 	{ "\"client\":\"example.org\"", "is neither an address nor a prefix" },
 	{ "\"state\":\"held,queued\"", "\\\"queued\\\" is not a state" },
 	{ "\"state\":\"\"", "is not a state" },
-	{ "\"sort\":\"colour\"", "nothing to sort by: age, size" },
+	{ "\"sort\":\"colour\"", "is not a sort key: age, size" },
 	{ "\"limit\":\"0\"", "is not a limit" },
 	{ "\"limit\":\"99999999\"", "is not a limit" },
 	{ "\"domain\":\"a.example\",\"pattern\":\"*\"", "usage: queue" },
@@ -285,7 +285,7 @@ static const struct {
 	    { "\"rc\":1,\"messages\":2,\"selected\":3,\"in_hand\":1,"
 	      "\"bytes\":6144,\"next_expiry\":1797700800,"
 	      "\"next_expiry_domain\":\"example.org\"",
-		"what is being delivered" },
+		"for messages being delivered" },
 	    3, "bounce example.org r 1" },
 	{ "remove of what fits", "\"remove\",\"sender\":\"*\"",
 	    { "\"messages\":3,\"selected\":4",
@@ -301,7 +301,7 @@ static const struct {
 	    "\"bounce\",\"pattern\":\"*\",\"older\":\"1d\"",
 	    { "\"selected\":4" }, 4, "bounce *  1" },
 	{ "bounce of a strange domain", "\"bounce\",\"domain\":\"no.example\"",
-	    { "\"rc\":1,\"error\":\"nothing that is queued fits\"" }, 0,
+	    { "\"rc\":1,\"error\":\"no queued message matches\"" }, 0,
 	    "bounce no.example  1" },
 	{ "hold of some of a domain",
 	    "\"hold\",\"domain\":\"dsn.example\",\"larger\":\"1K\"",
@@ -322,8 +322,9 @@ static const struct {
 	    "extend example.*  0" },
 	{ "extend of a pattern that fits none",
 	    "\"extend\",\"pattern\":\"*.net\",\"add\":\"1d\"",
-	    { "\"rc\":1,\"error\":\"nothing is queued for such a domain\"" }, 0,
-	    "extend *.net  1" },
+	    { "\"rc\":1,\"error\":\"nothing is queued for a matching "
+	      "domain\"" },
+	    0, "extend *.net  1" },
 	{ "extend of some of a domain",
 	    "\"extend\",\"domain\":\"dsn.example\",\"larger\":\"1K\","
 	    "\"add\":\"1d\"",

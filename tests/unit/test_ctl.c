@@ -190,8 +190,8 @@ static const struct {
 	    "                        -> Have it set.\n"
 	    "  ok      helo          ?[31mred\n"
 	    "a.test\n"
-	    "  info    eightbitmime  (mxwatchctl doctor DOMAIN says more)\n"
-	    "0 errors, 1 warning, 1 info; all was checked 1h ago\n" },
+	    "  info    eightbitmime  (details: mxwatchctl doctor DOMAIN)\n"
+	    "0 errors, 1 warning, 1 info; last full check 1h ago\n" },
 	{ "the doctor is refused", VERB_doctor, false,
 	    "{\"done\":true,\"rc\":1,\"error\":\"busy\"}", "" },
 	{ "no maintenance window", VERB_maintenance, false, DONE "}",
@@ -223,26 +223,25 @@ static const struct {
 	    "1.0\n"
 	    "  a-node-with-a-name-that-i~ silent   12s        50000 differs "
 	    "1.0?\n"
-	    "  mx3                        stopped  2h             0 -       "
-	    "-\n"
-	    "engine: there, without a synchronous standby\n"
-	    "domains: 55001, 5000 of them here, 1 nobody's, 7 on their way\n"
-	    "mail of this node that is not in the engine: 3, the oldest 1m30s "
-	    "old\n"
-	    "configurations differ: reload the nodes that were left out\n" },
+	    "  mx3                        stopped  2h             0 -       -\n"
+	    "engine: connected, without a synchronous standby\n"
+	    "domains: 55001, 5000 on this node, 1 without a node, 7 moving\n"
+	    "messages on this node only: 3, the oldest 1m30s old\n"
+	    "configurations differ: reload the nodes that have the old one\n" },
 	{ "a cluster without its engine", VERB_cluster, false,
 	    "{\"done\":true,\"rc\":1,\"left\":true,\"domains\":{\"all\":1,"
 	    "\"ours\":1,\"unowned\":0,\"leaving\":0},\"differing\":0,"
 	    "\"engine\":{\"away_since\":1795367910,\"synchronous\":true,"
 	    "\"require_sync\":true},\"local\":{\"messages\":0}}",
-	    "engine: away for 1m30s: new mail stays here\n"
-	    "domains: 1, 1 of them here, 0 nobody's, 0 on their way\n"
-	    "this node was taken out: mxwatchctl cluster join\n" },
+	    "engine: unreachable for 1m30s; new mail stays on this node\n"
+	    "domains: 1, 1 on this node, 0 without a node, 0 moving\n"
+	    "this node was removed from the cluster; to add it: mxwatchctl "
+	    "cluster join\n" },
 	{ "a domain moves", VERB_cluster, false,
 	    DONE ",\"node\":\"mx3\",\"domain\":\"example.org\"}",
-	    "example.org goes to mx3, and stays there\n" },
+	    "example.org moves to mx3, and stays there\n" },
 	{ "a node is released", VERB_cluster, false, DONE ",\"node\":\"mx3\"}",
-	    "said; mxwatchctl cluster shows what comes of it\n" },
+	    "requested; mxwatchctl cluster shows the progress\n" },
 	{ "an alert of another node", VERB_alerts, false,
 	    "{\"node\":\"mx3\",\"severity\":\"critical\",\"alert\":"
 	    "\"spool_low\",\"state\":\"firing\",\"since\":1795367910,"
@@ -263,12 +262,12 @@ static const struct {
 	    "1m30s   -\n"
 	    "bob?@example.org                           refused   refusal  "
 	    "1m30s   1h1m\n"
-	    "example.org: learned, 1 known, 1 refused; no catch-all, tested "
+	    "example.org: learned, 1 known, 1 refused; not a catch-all, tested "
 	    "1h1m ago\n" },
 	{ "recipients, a list", VERB_recipients, false,
 	    DONE ",\"domain\":\"example.org\",\"recipients_list\":{"
 		 "\"source\":\"/etc/rcpt\",\"entries\":12}}",
-	    "example.org: by its list, /etc/rcpt, 12 entries\n" },
+	    "example.org: from its list, /etc/rcpt, 12 entries\n" },
 	{ "outages", VERB_outages, false,
 	    OUTAGE DONE ",\"shown\":1,\"availability\":[{\"primary\":"
 			"\"mx1.example.org\",\"known_since\":1795000000,"
@@ -303,7 +302,8 @@ static const struct {
 	    "                                  seen by a probe\n"
 	    "  down       2026-11-22 15:21:00 1m after the first failure\n"
 	    "  nodes      mx1\n"
-	    "  recovered  2026-11-22 16:20:00 up for other nodes all the time\n"
+	    "  recovered  2026-11-22 16:20:00 up for the other nodes "
+	    "throughout\n"
 	    "  delivery   -                   the first one after it\n"
 	    "  drained    -                   in -, 0.0 messages a second at "
 	    "most\n"
@@ -311,8 +311,8 @@ static const struct {
 	    "  recipients 0 refused, 0 returned, 0 expired\n" },
 	{ "outages, a node's absence", VERB_outages, true,
 	    ABSENCE DONE ",\"shown\":1}",
-	    "outage 65: mxwatchd of mx1 did not run, and nobody watched for 1m "
-	    "of it\n"
+	    "outage 65: mxwatchd of mx1 did not run, and not watched for 1m of "
+	    "it\n"
 	    "  alive      2026-11-22 15:20:00 the last time\n"
 	    "  started    2026-11-22 16:20:00 1h later\n" },
 	{ "outages, none", VERB_outages, false, DONE ",\"shown\":0}",
@@ -328,7 +328,8 @@ static const struct {
 	    "most\n"
 	    "  messages   7 accepted, 7 delivered; at most 7 queued, 1h old\n"
 	    "  recipients 3 refused, 1 returned, 2 expired\n"
-	    "  domains    2 name it, 1 have a record, 0 more had no room\n"
+	    "  domains    2 name it, 1 have a record, 0 have none for lack of "
+	    "room\n"
 	    "  2026-11-22 15:21:03 told        pager: primary_down, "
 	    "trigger\n" },
 	{ "mailq, empty", VERB_mailq, false,
@@ -464,16 +465,16 @@ static const struct {
 	{ "status, a cluster", VERB_status, false, CLUSTER("null"),
 	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
 	    "EXPIRES PRIMARY             PROBE\n"
-	    "a.example                up         -            0 -           "
-	    "-       -\n"
-	    "b.example                up         -            0 -           "
-	    "-       -\n"
+	    "a.example                up         -            0 -           -  "
+	    "     -\n"
+	    "b.example                up         -            0 -           -  "
+	    "     -\n"
 	    "  its mail is at mx3?\n"
-	    "c.example                up         -            - -           "
-	    "-       -\n"
+	    "c.example                up         -            - -           -  "
+	    "     -\n"
 	    "  its mail is at NO NODE\n"
 	    "\n"
-	    "3 domains, 1 not fine; 0 messages; no alert fires\n"
+	    "3 domains, 1 with a problem; 0 messages; no alert fires\n"
 	    "spool ok, 1.0G free; 0 sessions in, 0 out; up 1d\n"
 	    "\n"
 	    "  NODE                       STATE    SILENT   DOMAINS CONFIG  "
@@ -482,26 +483,25 @@ static const struct {
 	    "1.0.0\n"
 	    "  mx3?                       dead     31s            1 differs "
 	    "1.0.0\n"
-	    "engine: there, without a synchronous standby: new mail stays "
-	    "here\n"
-	    "domains: 3, 1 of them here, 1 nobody's, 2 on their way\n"
-	    "mail of this node that is not in the engine: 7, the oldest 1m30s "
-	    "old\n" },
+	    "engine: connected, without a synchronous standby; new mail stays "
+	    "on this node\n"
+	    "domains: 3, 1 on this node, 1 without a node, 2 moving\n"
+	    "messages on this node only: 7, the oldest 1m30s old\n" },
 	{ "status", VERB_status, false, STATUS,
 	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
 	    "EXPIRES PRIMARY             PROBE\n"
 	    "example.org              recovering 1m30s      118 3d 10%      "
 	    "27d     mx1.example.org     bad 12s\n"
-	    "                                                               "
-	    "        a-very-long-name-o~ -\n"
+	    "                                                                  "
+	    "     a-very-long-name-o~ -\n"
 	    "  flush: 82 of 200 done, 4.2/s, 28s left\n"
 	    "a-domain-with-a-name-longer-than-its-column.example\n"
-	    "                         on hold    -            0 -           "
-	    "-       -\n"
+	    "                         on hold    -            0 -           -  "
+	    "     -\n"
 	    "\n"
-	    "2 domains, 2 not fine; 118 messages, 4.0K; no alert fires\n"
+	    "2 domains, 2 with a problem; 118 messages, 4.0K; no alert fires\n"
 	    "spool ok, 1.0G free; 3 sessions in, 2 out; up 1d\n"
-	    "STRESS: 3 of 4 sessions in; time-outs are short\n" },
+	    "STRESS: 3 of 4 sessions in; timeouts are shortened\n" },
 };
 
 static void
@@ -587,10 +587,11 @@ one_domain_of_a_cluster(void **state)
 		"node      mx2, this one\n"
 		"  mx2 sees it down for 1m30s: no? answer\n"
 		"  mx3 sees it up for -\n"
-		"  7 messages lie at this node alone\n",
+		"  7 messages are on this node only\n",
 		"node      mx3?\n",
 		"node      NO NODE\n",
-		"\nengine: away for 1m30s: new mail stays here\n",
+		"\nengine: unreachable for 1m30s; new mail stays on this "
+		"node\n",
 	};
 	char *text = print(VERB_status, true, CLUSTER("1795367910"));
 

@@ -97,12 +97,12 @@ test_init(void **state)
 	    "the engine has no tables of mxwatch: mxwatchctl "
 	    "cluster init");
 	assert_int_equal(run("init", engine, NULL, false), 0);
-	assert_has(out, "the tables were made, of version ");
+	assert_has(out, "tables created, version ");
 	assert_has(out, "in the schema mxwatch of the database ");
 	assert_has(out, "needs CREATE on the database");
 	assert_string_equal(err, "");
 	assert_int_equal(run("init", engine, NULL, false), 0);
-	assert_has(out, "are there already");
+	assert_has(out, "already exist");
 	assert_int_equal(run("init", engine, NULL, true), 0);
 	assert_has(out, "{\"done\":true,\"rc\":0,\"version\":");
 	assert_has(out, "\"changed\":false,\"user\":\"");
@@ -130,13 +130,13 @@ test_upgrade(void **state)
 	assert_int_equal(say("UPDATE mxwatch.meta SET version = 1"), 0);
 	assert_int_equal(run("upgrade", engine, NULL, false), 0);
 	(void)snprintf(text, sizeof(text),
-	    "the tables went from version 1 to %d\n", SCHEMA_VERSION);
+	    "tables upgraded from version 1 to %d\n", SCHEMA_VERSION);
 	assert_string_equal(out, text);
 	assert_int_equal(say("UPDATE mxwatch.meta SET version = 99"), 0);
 	assert_int_equal(run("upgrade", engine, NULL, false), 1);
-	assert_has(err, "it is too old");
+	assert_has(err, "upgrade this program");
 	assert_int_equal(run("init", engine, NULL, false), 1);
-	assert_has(err, "it is too old");
+	assert_has(err, "upgrade this program");
 }
 
 /* The server's sentence, and who may change that. */
@@ -179,13 +179,13 @@ test_file(void **state)
 	    getenv("KIT_ENGINE"));
 	fclose(f);
 	assert_int_equal(run("init", NULL, name, false), 0);
-	assert_has(out, "the tables were made");
+	assert_has(out, "tables created");
 	f = fopen(name, "w");
 	assert_non_null(f);
 	fprintf(f, LEAST);
 	fclose(f);
 	assert_int_equal(run("init", NULL, name, false), 2);
-	assert_has(err, "names no engine");
+	assert_has(err, "has no cluster { engine");
 	f = fopen(name, "w");
 	assert_non_null(f);
 	fprintf(f, "cluster {\n engin = \"x\"\n}\n");

@@ -23,12 +23,11 @@ content_is_allowed(struct call *c)
 		return true;
 	if (c->uid != 0 && c->uid != geteuid())
 		call_fail(c, CONTROL_FAILED,
-		    "only root and the user of the daemon may see what is in "
-		    "messages, or bring some");
+		    "only root and the user of the daemon may read or import "
+		    "messages");
 	else if (!ops->content(ops->arg))
 		call_fail(c, CONTROL_FAILED,
-		    "the configuration says that nobody may "
-		    "(control_content)");
+		    "access to message content is off (control_content)");
 	else
 		return true;
 	return false;

@@ -466,7 +466,9 @@ client_create(struct control *ctl, int fd)
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		log_warn("control", "problem=\"who asks is unknown\" error=%s",
+		log_warn("control",
+		    "problem=\"peer credentials not "
+		    "available\" error=%s",
 		    log_q(strerror(errno)));
 	c = create(ctl);
 	c->uid = peer.uid;

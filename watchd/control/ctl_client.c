@@ -139,7 +139,7 @@ read_more(int fd, struct buf *in, struct mx_errbuf *eb)
 	} while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return mx_fail(eb, MX_ENET,
-		    "the daemon has said nothing for %d s", SILENCE_MS / 1000);
+		    "no answer from the daemon for %d s", SILENCE_MS / 1000);
 	do {
 		n = recv(fd, chunk, sizeof(chunk), 0);
 	} while (n < 0 && errno == EINTR);
@@ -170,7 +170,7 @@ take_lines(struct buf *in, size_t *seen, ctl_line_cb *cb, void *arg, int *rc,
 		if (!cJSON_IsObject(line)) {
 			cJSON_Delete(line);
 			return mx_fail(eb, MX_ESYNTAX,
-			    "the daemon's answer is not understood");
+			    "cannot parse the daemon's answer");
 		}
 		done = json_get_bool(line, "done");
 		if (done)

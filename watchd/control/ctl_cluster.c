@@ -46,15 +46,19 @@ put_engine(struct format *f, const cJSON *engine)
 	char t[32];
 
 	if (cJSON_IsNumber(json_get(engine, "away_since")))
-		fprintf(f->out, "engine: away for %s: new mail stays here\n",
+		fprintf(f->out,
+		    "engine: unreachable for %s; new mail stays on "
+		    "this node\n",
 		    format_age(f, engine, "away_since", t, sizeof(t)));
 	else if (json_get_bool(engine, "synchronous"))
-		fprintf(f->out, "engine: there, with a synchronous standby\n");
+		fprintf(f->out,
+		    "engine: connected, with a synchronous "
+		    "standby\n");
 	else
 		fprintf(f->out,
-		    "engine: there, without a synchronous standby%s\n",
+		    "engine: connected, without a synchronous standby%s\n",
 		    json_get_bool(engine, "require_sync") ?
-			": new mail stays here" :
+			"; new mail stays on this node" :
 			"");
 }
 
@@ -68,26 +72,26 @@ put_summary(struct format *f, const cJSON *c)
 
 	put_engine(f, json_get(c, "engine"));
 	fprintf(f->out,
-	    "domains: %.0f, %.0f of them here, %.0f nobody's, %.0f on their "
-	    "way\n",
+	    "domains: %.0f, %.0f on this node, %.0f without a node, %.0f "
+	    "moving\n",
 	    json_get_num(domains, "all"), json_get_num(domains, "ours"),
 	    json_get_num(domains, "unowned"), json_get_num(domains, "leaving"));
 	if (json_get_num(local, "messages") > 0)
 		fprintf(f->out,
-		    "mail of this node that is not in the engine: %.0f, the "
-		    "oldest %s old\n",
+		    "messages on this node only: %.0f, the oldest %s old\n",
 		    json_get_num(local, "messages"),
 		    format_age(f, local, "oldest", t, sizeof(t)));
 	if (json_get_num(c, "differing") > 0)
 		fprintf(f->out,
-		    "configurations differ: reload the nodes that were left "
-		    "out\n");
+		    "configurations differ: reload the nodes that have the old "
+		    "one\n");
 	if (json_get_bool(c, "fenced"))
 		fprintf(f->out,
-		    "this node was taken for dead, and joins again\n");
+		    "this node was declared dead and is joining again\n");
 	if (json_get_bool(c, "left"))
 		fprintf(f->out,
-		    "this node was taken out: mxwatchctl cluster join\n");
+		    "this node was removed from the cluster; to add it: "
+		    "mxwatchctl cluster join\n");
 }
 
 void
@@ -109,13 +113,12 @@ format_nodes_end(struct format *f, const cJSON *l)
 		return;
 	} else if (*domain != '\0') {
 		format_cell(f->out, domain, 0);
-		fprintf(f->out, " goes to ");
+		fprintf(f->out, " moves to ");
 		format_cell(f->out, node, 0);
 		fprintf(f->out, ", and stays there\n");
 	} else {
 		fprintf(f->out,
-		    "said; mxwatchctl cluster shows what comes of "
-		    "it\n");
+		    "requested; mxwatchctl cluster shows the progress\n");
 	}
 }
 
@@ -183,6 +186,6 @@ format_owner_block(struct format *f, const cJSON *d)
 		fprintf(f->out, "\n");
 	}
 	if (json_get_num(d, "local_messages") > 0)
-		fprintf(f->out, "  %.0f messages lie at this node alone\n",
+		fprintf(f->out, "  %.0f messages are on this node only\n",
 		    json_get_num(d, "local_messages"));
 }

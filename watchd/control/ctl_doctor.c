@@ -61,7 +61,7 @@ format_doctor(struct format *f, const cJSON *l)
 	format_cell(f->out, json_get_text(l, "severity"), -SEVERITY);
 	format_cell(f->out, json_get_text(l, "check"), -CHECK);
 	put_text(f, "",
-	    text[0] != '\0' ? text : "(mxwatchctl doctor DOMAIN says more)");
+	    text[0] != '\0' ? text : "(details: mxwatchctl doctor DOMAIN)");
 	if (remedy[0] != '\0') {
 		fprintf(f->out, "%*s", INDENT, "");
 		put_text(f, "-> ", remedy);
@@ -82,7 +82,7 @@ format_doctor_end(struct format *f, const cJSON *done)
 	    errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s",
 	    json_get_num(done, "infos"));
 	if (!f->one && cJSON_IsNumber(json_get(done, "checked")))
-		fprintf(f->out, "; all was checked %s ago",
+		fprintf(f->out, "; last full check %s ago",
 		    format_age(f, done, "checked", t, sizeof(t)));
 	fprintf(f->out, "\n");
 }

@@ -75,7 +75,9 @@ message_begin(struct ctl_export *x, const char *id, const cJSON *envelope)
 		return;
 	/* becomes a file name: only a valid id may */
 	if (text_id_parse(id, &number, &part) != 0) {
-		(void)mx_fail(&x->eb, MX_ESYNTAX, "the daemon names no id");
+		(void)mx_fail(&x->eb, MX_ESYNTAX,
+		    "the daemon's answer has no "
+		    "id");
 		return;
 	}
 	(void)text_id(number, x->id);
@@ -109,7 +111,7 @@ message_data(struct ctl_export *x, const char *text)
 
 	if (data == NULL)
 		(void)mx_fail(&x->eb, MX_ESYNTAX,
-		    "the daemon's answer is not understood");
+		    "cannot parse the daemon's answer");
 	else if (file_write_all(x->fd, data, len) != 0)
 		failed(x, x->id, ".eml");
 	mem_free(&data);
@@ -174,7 +176,7 @@ ctl_export_line(struct ctl_export *x, const cJSON *line)
 	else if (x->id[0] == '\0' ||
 	    strcmp(x->id, json_get_text(line, "id")) != 0)
 		(void)mx_fail(&x->eb, MX_ESYNTAX,
-		    "the daemon's answer is not understood");
+		    "cannot parse the daemon's answer");
 	else if (cJSON_IsString(data))
 		message_data(x, data->valuestring);
 	else
@@ -301,7 +303,8 @@ say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 		(void)mx_fail(eb, MX_ESYNTAX, "%s: is not an envelope", beside);
 	else if (strcmp(json_get_text(envelope, "body"), "damaged") == 0)
 		(void)mx_fail(eb, MX_ESYNTAX,
-		    "%s: the message is damaged, as %s says", file, beside);
+		    "%s: the message is damaged, according to %s", file,
+		    beside);
 	else if (f == NULL)
 		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
 	else if (!say_envelope(fd, envelope) ||
@@ -309,7 +312,7 @@ say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
 		rc = 0; /* the daemon's answer has the reason */
 	else if (n == 0)
 		(void)mx_fail(eb, MX_ESYNTAX,
-		    "%s: no recipient waits for the message", beside);
+		    "%s: all recipients of the message are done", beside);
 	else if (say_content(fd, f) < 0)
 		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
 	else
@@ -330,8 +333,8 @@ ctl_import_say(int fd, const char *file, struct mx_errbuf *eb)
 
 	if (len < 4 || strcmp(file + len - 4, ".eml") != 0)
 		return mx_fail(eb, MX_ESYNTAX,
-		    "%s: is not the .eml of a copy, beside which its .json "
-		    "is",
+		    "%s: not an exported message: it must be a .eml file with "
+		    "its .json beside it",
 		    file);
 	beside = mem_printf("%.*s.json", (int)len - 4, file);
 	rc = say_files(fd, file, beside, eb);

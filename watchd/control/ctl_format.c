@@ -116,9 +116,9 @@ flush_line(struct format *f, const cJSON *l)
 	if (strcmp(event, "nothing") == 0)
 		fprintf(f->out, "nothing is queued");
 	else if (strcmp(event, "on_hold") == 0)
-		fprintf(f->out, "left alone, it is on hold");
+		fprintf(f->out, "skipped, it is on hold");
 	else if (strcmp(event, "maintenance") == 0)
-		fprintf(f->out, "left alone, a maintenance window holds it");
+		fprintf(f->out, "skipped, a maintenance window holds it");
 	else if (strcmp(event, "dry_run") == 0) {
 		format_messages(f, total);
 		fprintf(f->out, ", %s would be flushed",
@@ -135,7 +135,7 @@ flush_line(struct format *f, const cJSON *l)
 		    total - left, total, json_get_num(l, "delivered"),
 		    json_get_num(l, "deferred"), json_get_num(l, "failed"));
 	if (strcmp(event, "running") == 0)
-		fprintf(f->out, ", running already");
+		fprintf(f->out, ", already running");
 	else if (strcmp(event, "progress") == 0) {
 		fprintf(f->out, ", %.1f/s", json_get_num(l, "rate"));
 		if (cJSON_IsNumber(json_get(l, "eta_seconds")))
@@ -405,11 +405,11 @@ last_line(struct format *f, const cJSON *l)
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
 		if (json_get_num(l, "shown") > 0)
-			fprintf(f->out, "; %.0f of them are shown",
+			fprintf(f->out, "; %.0f of them shown",
 			    json_get_num(l, "shown"));
 		if (json_get_num(l, "unlisted") > 0)
 			fprintf(f->out,
-			    "; and %.0f more whose records do not decode",
+			    "; and %.0f more with records that do not decode",
 			    json_get_num(l, "unlisted"));
 		fprintf(f->out, "\n");
 		break;
@@ -451,11 +451,11 @@ last_line(struct format *f, const cJSON *l)
 		break;
 	case VERB_forget:
 		format_cell(f->out, json_get_text(l, "domain"), 0);
-		fprintf(f->out, " is forgotten; ");
+		fprintf(f->out, " forgotten; ");
 		format_messages(f, json_get_num(l, "messages"));
 		fprintf(f->out,
 		    json_get_num(l, "messages") > 0 ?
-			", by the MX records and the defaults from now on\n" :
+			", from now on by the MX records and the defaults\n" :
 			"\n");
 		break;
 	case VERB_reload:

@@ -8,12 +8,12 @@ static const struct {
 	const char *option, *value, *help;
 	uint64_t with;
 } own[] = {
-	{ "json", "", "print the answer as it came", 0 },
-	{ "reason", "TEXT", "why, for the log", 0 },
-	{ "no-wait", "", "do not wait for the end", FIELD_WAIT },
-	{ "watch", "", "again each two seconds", FIELD_PRIMARIES },
-	{ "problems", "", "only what is not fine", FIELD_PRIMARIES },
-	{ "csv", "", "rows for a spreadsheet", FIELD_OUTAGE },
+	{ "json", "", "print the answer as JSON", 0 },
+	{ "reason", "TEXT", "the reason, for the log", 0 },
+	{ "no-wait", "", "do not wait until it has ended", FIELD_WAIT },
+	{ "watch", "", "repeat every two seconds", FIELD_PRIMARIES },
+	{ "problems", "", "only domains with a problem", FIELD_PRIMARIES },
+	{ "csv", "", "comma-separated values", FIELD_OUTAGE },
 	{ "engine", "CONNINFO", "the engine of the cluster", FIELD_NODE },
 };
 

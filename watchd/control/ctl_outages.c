@@ -175,7 +175,7 @@ put_end(struct format *f, const cJSON *o)
 
 	put_step(f, o, "recovered", "recovered");
 	if (has_nodes(o) && !(json_get_num(o, "down_seconds") > 0))
-		fprintf(f->out, "up for other nodes all the time");
+		fprintf(f->out, "up for the other nodes throughout");
 	else
 		fprintf(f->out, "down for %s",
 		    lasted(o, "down_seconds", t, sizeof(t)));
@@ -213,8 +213,8 @@ put_figures(struct format *f, const cJSON *o)
 	    json_get_num(o, "expired"));
 	if (json_get_num(o, "domains") > 0)
 		fprintf(f->out,
-		    "  domains    %.0f name it, %.0f have a record, %.0f more "
-		    "had no room\n",
+		    "  domains    %.0f name it, %.0f have a record, %.0f have "
+		    "none for lack of room\n",
 		    json_get_num(o, "domains"), json_get_num(o, "recorded"),
 		    json_get_num(o, "unrecorded"));
 }
@@ -257,12 +257,12 @@ put_absence(struct format *f, const cJSON *o)
 	}
 	fprintf(f->out, "did not run, and ");
 	if (!has_nodes(o))
-		fprintf(f->out, "nobody watched\n");
+		fprintf(f->out, "nothing was watched\n");
 	else if (json_get_num(o, "unwatched_seconds") > 0)
-		fprintf(f->out, "nobody watched for %s of it\n",
+		fprintf(f->out, "not watched for %s of it\n",
 		    lasted(o, "unwatched_seconds", t, sizeof(t)));
 	else
-		fprintf(f->out, "others watched\n");
+		fprintf(f->out, "other nodes watched\n");
 	put_step(f, o, "failed", "alive");
 	fprintf(f->out, "the last time\n");
 	put_step(f, o, "recovered", "started");
@@ -289,7 +289,7 @@ put_story(struct format *f, const cJSON *o)
 	put_figures(f, o);
 	put_marks(f, o);
 	if (!is_over(o))
-		fprintf(f->out, "  it goes on\n");
+		fprintf(f->out, "  not over yet\n");
 }
 
 /* ---- CSV */

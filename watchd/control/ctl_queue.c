@@ -133,7 +133,7 @@ format_vault_end(struct format *f, const cJSON *done)
 		fprintf(f->out,
 		    dry ? ", would be queued again" : ", queued again");
 	if (json_get_num(done, "skipped") > 0)
-		fprintf(f->out, "; %.0f replayed before were left (--again)",
+		fprintf(f->out, "; %.0f skipped, already replayed (--again)",
 		    json_get_num(done, "skipped"));
 	if (!dry)
 		format_next_expiry(f, done);

@@ -41,7 +41,7 @@ put_list(struct format *f, const cJSON *list)
 {
 	char t[32];
 
-	fprintf(f->out, ": by its list, ");
+	fprintf(f->out, ": from its list, ");
 	format_cell(f->out, json_get_text(list, "source"), 0);
 	fprintf(f->out, ", %.0f entries", json_get_num(list, "entries"));
 	if (cJSON_IsNumber(json_get(list, "confirmed")))
@@ -60,12 +60,12 @@ put_learned(struct format *f, const cJSON *learned)
 	fprintf(f->out, ": learned, %.0f known, %.0f refused; ",
 	    json_get_num(learned, "good"), json_get_num(learned, "bad"));
 	if (!cJSON_IsNumber(json_get(learned, "tested")))
-		fprintf(f->out, "not tested whether it is a catch-all\n");
+		fprintf(f->out, "not tested for a catch-all yet\n");
 	else
 		fprintf(f->out, "%s, tested %s ago\n",
 		    json_get_bool(learned, "catch_all") ?
-			"any recipient exists (catch-all)" :
-			"no catch-all",
+			"catch-all: the primary accepts any recipient" :
+			"not a catch-all",
 		    format_age(f, learned, "tested", t, sizeof(t)));
 }
 
@@ -82,6 +82,6 @@ format_recipients_end(struct format *f, const cJSON *done)
 		put_learned(f, learned);
 	else
 		fprintf(f->out,
-		    ": any recipient is taken (neither a list nor "
+		    ": any recipient is accepted (neither a list nor "
 		    "recipients_learn)\n");
 }

@@ -37,13 +37,12 @@ engine_of(const struct ctl_options *o, FILE *err)
 	/* Secrets may be unreadable for this user. */
 	conf = config_load_as(file, &conf_reads_nothing, &errs);
 	if (conf == NULL)
-		fprintf(err,
-		    "mxwatchctl: %s cannot be read (%s); say --engine\n", file,
-		    errs.n > 0 ? errs.e[0].text : "unreadable");
+		fprintf(err, "mxwatchctl: cannot read %s (%s); use --engine\n",
+		    file, errs.n > 0 ? errs.e[0].text : "unreadable");
 	else if (conf->cluster.engine == NULL)
 		fprintf(err,
-		    "mxwatchctl: %s names no engine (cluster { engine = "
-		    "\"...\" }); or say --engine\n",
+		    "mxwatchctl: %s has no cluster { engine = \"...\" }; set "
+		    "it, or use --engine\n",
 		    file);
 	else
 		engine = mem_strdup(conf->cluster.engine);
@@ -87,18 +86,19 @@ fail(struct tables *t, int rc, const struct mx_errbuf *eb)
 	fprintf(t->err, "mxwatchctl: %s\n", eb->text);
 	if (strcmp(state, "42501") == 0 && t->user != NULL)
 		fprintf(t->err,
-		    "mxwatchctl: the owner of the database allows it: GRANT "
-		    "CREATE ON DATABASE \"%s\" TO \"%s\"; tables that are "
-		    "there have to be that user's\n",
+		    "mxwatchctl: as the owner of the database: GRANT CREATE ON "
+		    "DATABASE \"%s\" TO \"%s\"; existing tables must belong to "
+		    "that user\n",
 		    t->database, t->user);
 	else if (strcmp(state, "25006") == 0)
 		fprintf(t->err,
-		    "mxwatchctl: that is a standby: name its primary, or all "
-		    "of them and target_session_attrs=read-write\n");
+		    "mxwatchctl: the server is a standby; name its primary, or "
+		    "all servers with target_session_attrs=read-write\n");
 	else if (rc == -MX_ENET)
 		fprintf(t->err,
-		    "mxwatchctl: psql, with the same words, has to get in "
-		    "first: host, pg_hba.conf, the passfile of who asks\n");
+		    "mxwatchctl: make psql connect with the same string first; "
+		    "check host, pg_hba.conf and the password file of this "
+		    "user\n");
 	return CONTROL_FAILED;
 }
 
@@ -133,11 +133,11 @@ init(struct tables *t, struct mx_errbuf *eb)
 		return fail(t, rc, eb);
 	if (version != SCHEMA_VERSION) {
 		fprintf(t->err,
-		    "mxwatchctl: the tables are of version %d already, and "
-		    "this program is for %d: %s\n",
+		    "mxwatchctl: the tables have version %d, this program "
+		    "needs %d: %s\n",
 		    version, SCHEMA_VERSION,
 		    version < SCHEMA_VERSION ? "mxwatchctl cluster upgrade" :
-					       "it is too old");
+					       "upgrade this program");
 		return CONTROL_FAILED;
 	}
 	if (t->o->json) {
@@ -145,13 +145,13 @@ init(struct tables *t, struct mx_errbuf *eb)
 		return CONTROL_OK;
 	}
 	fprintf(t->out,
-	    there ? "the tables are there already, of version %d: nothing "
-		    "was changed\n" :
-		    "the tables were made, of version %d\n",
+	    there ? "the tables already exist, version %d; nothing was "
+		    "changed\n" :
+		    "tables created, version %d\n",
 	    version);
 	fprintf(t->out,
-	    "they are in the schema mxwatch of the database %s, and belong to "
-	    "the user %s:\nmxwatchd has to connect as that user, who needs "
+	    "they are in the schema mxwatch of the database %s and belong to "
+	    "the user %s;\nmxwatchd must connect as that user, who needs "
 	    "CREATE on the database\n",
 	    t->database, t->user);
 	return CONTROL_OK;
@@ -169,10 +169,9 @@ upgrade(struct tables *t, struct mx_errbuf *eb)
 		say_json(t, from, SCHEMA_VERSION, from != SCHEMA_VERSION);
 	else if (from == SCHEMA_VERSION)
 		fprintf(t->out,
-		    "the tables are of version %d: nothing was changed\n",
-		    from);
+		    "the tables have version %d; nothing was changed\n", from);
 	else
-		fprintf(t->out, "the tables went from version %d to %d\n", from,
+		fprintf(t->out, "tables upgraded from version %d to %d\n", from,
 		    SCHEMA_VERSION);
 	return CONTROL_OK;
 }
@@ -210,8 +209,8 @@ ctl_schema(const struct ctl_options *o, FILE *out, FILE *err)
 	(void)o;
 	(void)out;
 	fprintf(err,
-	    "mxwatchctl: this build knows no engine: it was configured "
-	    "without --with-postgresql\n");
+	    "mxwatchctl: this build has no engine; configure it "
+	    "--with-postgresql\n");
 	return CONTROL_FAILED;
 }
 

@@ -154,7 +154,8 @@ stress(struct format *f, const cJSON *smtpd)
 {
 	if (json_get_bool(smtpd, "stress"))
 		fprintf(f->out,
-		    "STRESS: %.0f of %.0f sessions in; time-outs are short\n",
+		    "STRESS: %.0f of %.0f sessions in; timeouts are "
+		    "shortened\n",
 		    json_get_num(smtpd, "sessions"),
 		    json_get_num(smtpd, "sessions_max"));
 }
@@ -219,8 +220,7 @@ snmp(struct format *f, const cJSON *snmp)
 		fprintf(f->out, "SNMP: ");
 		format_cell(f->out, json_get_text(t, "module"), 0);
 		fprintf(f->out,
-		    " is SERVED BY ANOTHER at the master agent; "
-		    "see mxwatch-agentx(8)\n");
+		    " is SERVED BY ANOTHER SUBAGENT; see mxwatch-agentx(8)\n");
 	}
 }
 
@@ -312,12 +312,12 @@ primary_block(struct format *f, const cJSON *p)
 	}
 	fprintf(f->out, "\n");
 	if (json_get_num(p, "slow_seconds") > 0)
-		fprintf(f->out, "  slow      it had to be waited for: %s\n",
+		fprintf(f->out, "  slow      answered late: %s\n",
 		    text_duration_fmt(json_get_int(p, "slow_seconds") * 1000,
 			age, sizeof(age)));
 	if (json_get_text(p, "finding")[0] == '\0')
 		return;
-	fprintf(f->out, "  finding   it refuses the probe's ");
+	fprintf(f->out, "  finding   refuses the probe's ");
 	format_cell(f->out, json_get_text(p, "finding_about"), 0);
 	fprintf(f->out, ": ");
 	format_cell(f->out, json_get_text(p, "finding"), 0);
@@ -372,12 +372,10 @@ domain_block(struct format *f, const cJSON *d)
 	list_lines(f, json_get(d, "recipients_list"));
 	if (json_get_bool(d, "removed"))
 		format_text(f, "note",
-		    "removed from the configuration; what is queued goes by "
-		    "the "
-		    "settings that it had");
+		    "removed from the configuration; its queue keeps the old "
+		    "settings");
 	if (json_get_bool(d, "mx_backup"))
-		format_text(f, "note",
-		    "it has no section: mx_backup took it in");
+		format_text(f, "note", "no section; accepted by mx_backup");
 	if (json_get_bool(queue, "on_hold"))
 		format_text(f, "note", "on hold, by the operator");
 	if (cJSON_IsObject(json_get(d, "maintenance"))) {
@@ -386,11 +384,11 @@ domain_block(struct format *f, const cJSON *d)
 	}
 	if (cJSON_IsObject(json_get(d, "breaker")))
 		format_text(f, "breaker",
-		    "closed: the primary refuses what it should take; all mail "
-		    "is held");
+		    "closed: the primary refuses mail that it should accept; "
+		    "all mail is held");
 	if (format_owner_is_none(d))
 		format_text(f, "note",
-		    "no node has its mail just now, or can say how much it is");
+		    "not known: no node has the domain at the moment");
 	fprintf(f->out,
 	    "queued    %.0f messages (%.0f active, %.0f deferred, %.0f "
 	    "held), %.0f recipients, %s\n",
@@ -464,7 +462,7 @@ totals(struct format *f, const cJSON *o)
 		firing += strcmp(json_get_text(a, "state"), "firing") == 0;
 		wait += strcmp(json_get_text(a, "state"), "pending") == 0;
 	}
-	fprintf(f->out, "\n%.0f domain%s, %.0f not fine; ", n,
+	fprintf(f->out, "\n%.0f domain%s, %.0f with a problem; ", n,
 	    n == 1 ? "" : "s", bad);
 	fprintf(f->out, "%.0f message%s", messages, messages == 1 ? "" : "s");
 	if (bytes > 0)

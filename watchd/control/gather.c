@@ -488,8 +488,8 @@ ask_owner(struct call *c, const struct control_node *node, unsigned n,
 		return false;
 	if (away && !does_without_owner(c)) {
 		call_fail(c, CONTROL_FAILED,
-		    "the engine is away, so %s, which has %s, cannot be asked "
-		    "from here: ask there, or wait",
+		    "the engine is unreachable, so %s, which has %s, cannot be "
+		    "asked from here; ask there, or wait",
 		    owner->name, c->domain);
 		return true;
 	}
@@ -538,7 +538,7 @@ gather_start(struct call *c)
 
 	if (c->node[0] != '\0' && travel == HERE) {
 		call_fail(c, CONTROL_REFUSED,
-		    "%s is nothing that another node may ask for",
+		    "%s cannot be asked for by another node",
 		    control_verbs[c->verb].name);
 		return true;
 	}

@@ -154,8 +154,8 @@ static const char *
 what_follows(const struct call *c, bool many)
 {
 	if ((control_verbs[c->verb].fields & FIELD_ACTS) != 0)
-		return many ? "whether they did it is not known" :
-			      "whether it did it is not known";
+		return many ? "the outcome there is not known" :
+			      "the outcome there is not known";
 	if (c->verb == VERB_status)
 		return many ? "their domains are missing" :
 			      "its domains are missing";
@@ -181,7 +181,8 @@ add_lost(const struct call *c, const struct gather *g, cJSON *more,
 	}
 	if (n > 0 && g->away)
 		(void)!buf_addf(&said,
-		    "the engine is away: %s could not be asked, only this node",
+		    "the engine is unreachable: %s could not be asked, only "
+		    "this node",
 		    buf_str(&names));
 	else if (n > 0 && g->owner != NULL)
 		(void)!buf_addf(&said, "node %s, which has %s, did not answer",

@@ -72,8 +72,8 @@ usage(FILE *f)
 	    "  -c FILE     configuration that names the socket\n"
 	    "              [" MX_CONFIG_FILE "]\n"
 	    "  -s SOCKET   the socket itself\n"
-	    "  --json      print the answer as it came\n"
-	    "  --reason    why, for the log\n"
+	    "  --json      print the answer as JSON\n"
+	    "  --reason    the reason, for the log\n"
 	    "  -V          print the version and exit\n");
 }
 
@@ -326,7 +326,7 @@ static void
 unknown_verb(const char *name)
 {
 	fprintf(stderr,
-	    "mxwatchctl: unknown verb \"%s\"; there are: help, %s\n", name,
+	    "mxwatchctl: unknown verb \"%s\"; write one of help, %s\n", name,
 	    control_verb_list());
 }
 

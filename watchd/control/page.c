@@ -136,7 +136,7 @@ on_timer(void *arg)
 		return;
 	}
 	log_info("control",
-	    "node=%s verb=%s event=\"nobody asks for the rest\"",
+	    "node=%s verb=%s event=\"the rest was not asked for\"",
 	    log_q(p->call->node), control_verbs[p->call->verb].name);
 	call_destroy(p->call);
 }
@@ -269,7 +269,7 @@ next(struct control *ctl, uint64_t ticket, const char *node, const cJSON *o)
 	if (c == NULL || c->ctl != ctl || c->page == NULL || c->page->local ||
 	    strcmp(c->node, node) != 0)
 		refuse(ctl, ticket, CONTROL_FAILED,
-		    "the rest of the answer was given up");
+		    "the rest of the answer was dropped");
 	else if (c->page->wanted)
 		refuse(ctl, ticket, CONTROL_FAILED,
 		    "the rest of the answer is on its way");
@@ -296,16 +296,16 @@ control_asked(struct control *ctl, uint64_t ticket, const char *line)
 
 	if (*node == '\0' || strlen(node) >= CONTROL_NODE_NAME)
 		refuse(ctl, ticket, CONTROL_REFUSED,
-		    "the request does not say which node it is from");
+		    "the request does not name its node");
 	else if (cJSON_IsNumber(json_get(o, "page")))
 		next(ctl, ticket, node, o);
 	else if (cJSON_IsNumber(json_get(o, "drop")))
 		drop(ctl, ticket, node, o);
 	else if (!cJSON_IsObject(json_get(o, "request")))
-		refuse(ctl, ticket, CONTROL_REFUSED, "there is no request");
+		refuse(ctl, ticket, CONTROL_REFUSED, "the request is empty");
 	else if (control_asked_calls(ctl) >= PAGE_CALLS)
 		refuse(ctl, ticket, CONTROL_FAILED,
-		    "too many requests of other nodes");
+		    "too many requests from other nodes");
 	else
 		begin(ctl, ticket, node, o);
 	cJSON_Delete(o);

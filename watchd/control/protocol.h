@@ -241,24 +241,24 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 #define CONTROL_VERBS                                                          \
 	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
 	    "[DOMAIN] [--primaries] [--problems] [--watch]",                   \
-	    "how the domains and their primaries are")                         \
+	    "state of the domains and their primaries")                        \
 	VERB(queue,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_DAMAGED |    \
 		FIELD_FILTERS | FIELD_SORT | FIELD_REVERSE | FIELD_LIMIT |     \
 		FIELD_COUNT,                                                   \
 	    "[DOMAIN | PATTERN] [SELECTION] [--sort KEY] [--reverse] "         \
 	    "[--limit N] [--count] [--damaged]",                               \
-	    "what is queued")                                                  \
+	    "list the queue")                                                  \
 	VERB(show, FIELD_ID | FIELD_HEADERS | FIELD_BODY | FIELD_RAW,          \
 	    "ID [--headers | --body | --raw]",                                 \
-	    "one message and its recipients, or what is in it")                \
+	    "one message and its recipients, or its content")                  \
 	VERB(export,                                                           \
 	    FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL |              \
 		FIELD_FILTERS,                                                 \
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] DIR",                   \
-	    "copies of messages, with their envelopes, as files")              \
+	    "save messages and their envelopes as files")                      \
 	VERB(import, FIELD_ACTS, "FILE ...",                                   \
-	    "queue such copies, as new messages")                              \
+	    "queue exported messages as new ones")                             \
 	VERB(flush,                                                            \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN |            \
 		FIELD_WAIT,                                                    \
@@ -267,7 +267,7 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
-	    "deliver nothing")                                                 \
+	    "stop delivery")                                                   \
 	VERB(release,                                                          \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
@@ -277,68 +277,69 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_FILTERS | FIELD_ADD | FIELD_DRY_RUN,                     \
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] +TIME [--dry-run]",     \
-	    "let what is queued live longer")                                  \
+	    "extend the lifetime of queued messages")                          \
 	VERB(bounce,                                                           \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
-	    "give up, tell the sender")                                        \
+	    "return to the sender now")                                        \
 	VERB(remove,                                                           \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_FILTERS | FIELD_DRY_RUN | FIELD_PURGE,                   \
 	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run] "           \
 	    "[--purge]",                                                       \
-	    "give up, tell nobody")                                            \
+	    "delete without a report")                                         \
 	VERB(vault,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_SINCE |      \
 		(FIELD_FILTERS & ~FIELD_STATE),                                \
 	    "[DOMAIN | PATTERN] [--since TIME] [SELECTION]",                   \
-	    "what was given back and is kept")                                 \
+	    "list the messages that were returned and are kept")               \
 	VERB(replay,                                                           \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_SINCE | FIELD_DRY_RUN | FIELD_AGAIN |                    \
 		(FIELD_FILTERS & ~FIELD_STATE),                                \
 	    "DOMAIN | PATTERN | ID | --all [--since TIME] [SELECTION] "        \
 	    "[--dry-run] [--again]",                                           \
-	    "queue it again")                                                  \
+	    "queue messages of the vault again")                               \
 	VERB(purge, FIELD_ACTS | FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",     \
-	    "erase it from the vault")                                         \
+	    "erase messages from the vault")                                   \
 	VERB(ages, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_LIMIT,                \
-	    "[DOMAIN] [--limit N]", "how old what is queued is, by domain")    \
+	    "[DOMAIN] [--limit N]", "age of the queue, by domain")             \
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
-	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
+	    "DOMAIN | ID | ADDRESS",                                           \
+	    "explain the state of a domain, message "                          \
+	    "or recipient")                                                    \
 	VERB(recipients, FIELD_DOMAIN | FIELD_UNKNOWN, "DOMAIN [--unknown]",   \
-	    "whom it has, as far as that is known")                            \
+	    "the recipients known for a domain")                               \
 	VERB(forget, FIELD_ACTS | FIELD_DOMAIN, "DOMAIN",                      \
-	    "a removed domain: no more by its old settings")                   \
-	VERB(stats, 0, "", "every metric")                                     \
+	    "drop the old settings of a removed domain")                       \
+	VERB(stats, 0, "", "all metrics")                                      \
 	VERB(mailq, 0, "", "the queue as Postfix prints it")                   \
 	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
-	    "what is wrong")                                                   \
+	    "the alerts that fire")                                            \
 	VERB(silence, FIELD_ACTS | FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,     \
 	    "[ALERT | NAME | ALERT/NAME --for TIME | --remove ID]",            \
-	    "tell nobody")                                                     \
+	    "suppress notifications")                                          \
 	VERB(ack, FIELD_ACTS | FIELD_MATCH,                                    \
 	    "ALERT | NAME | ALERT/NAME [--reason TEXT]",                       \
-	    "you have it in hand: no repeats")                                 \
+	    "acknowledge an alert: no repeats")                                \
 	VERB(alert, FIELD_ACTS | FIELD_RECEIVER, "test RECEIVER",              \
-	    "send it a test")                                                  \
+	    "test a receiver of alerts")                                       \
 	VERB(maintenance,                                                      \
 	    FIELD_ACTS | FIELD_SUBJECT | FIELD_FROM | FIELD_UNTIL |            \
 		FIELD_FOR | FIELD_HOLD | FIELD_END,                            \
 	    "[DOMAIN | PRIMARY [--from TIME] --until TIME | --for TIME "       \
 	    "[--hold] | --end ID]",                                            \
-	    "a window in which it is worked on")                               \
+	    "list, add and end maintenance windows")                           \
 	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
 	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
 	    "the record of outages")                                           \
 	VERB(events, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_FOLLOW,             \
-	    "[DOMAIN] [--follow]", "what happened lately, and happens")        \
+	    "[DOMAIN] [--follow]", "recent events")                            \
 	VERB(doctor, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_NOW,                \
-	    "[DOMAIN] [--now]",                                                \
-	    "what is wrong with the DNS and the primaries")                    \
-	VERB(reload, FIELD_ACTS, "", "read the configuration again")           \
+	    "[DOMAIN] [--now]", "check the DNS and the primaries")             \
+	VERB(reload, FIELD_ACTS, "", "reread the configuration")               \
 	VERB(cluster,                                                          \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION |        \
 		FIELD_NODE,                                                    \

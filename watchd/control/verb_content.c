@@ -31,11 +31,11 @@ show_end(struct call *c)
 	cJSON *more;
 
 	if (t->rc == -MX_ENOENT)
-		call_missing(c, "%s: it has left the queue meanwhile",
+		call_missing(c, "%s: the message has left the queue meanwhile",
 		    text_id(t->id, id));
 	else if (t->rc < 0)
 		call_fail(c, CONTROL_FAILED,
-		    "%s: what is stored of it is damaged or cannot be read: %s",
+		    "%s: the stored message is damaged or unreadable: %s",
 		    text_id(t->id, id), mx_strerror(t->rc));
 	else {
 		more = json_object();
@@ -267,7 +267,7 @@ export_end(struct call *c)
 	cJSON *more;
 
 	if (w->messages < 1) {
-		call_missing(c, "nothing that is queued fits");
+		call_missing(c, "no queued message matches");
 		return;
 	}
 	more = json_object();
@@ -275,8 +275,7 @@ export_end(struct call *c)
 	json_num(more, "bytes", w->bytes);
 	json_num(more, "damaged", w->damaged);
 	if (w->damaged > 0)
-		json_text(more, "error",
-		    "what is stored of some of them is damaged");
+		json_text(more, "error", "some of them are damaged");
 	call_done(c, w->damaged > 0 ? CONTROL_FAILED : CONTROL_OK, more);
 }
 

@@ -152,8 +152,8 @@ verb_doctor(struct call *c)
 		}
 		if (rc != 0) {
 			call_fail(c, CONTROL_FAILED,
-			    "too many wait to be checked: try again in a "
-			    "minute");
+			    "too many domains are waiting for a check; try "
+			    "again in a minute");
 			return;
 		}
 	}

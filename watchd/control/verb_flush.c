@@ -76,8 +76,8 @@ flush_result(struct call *c)
 	json_num(more, "messages", f->messages);
 	if (f->cut > 0)
 		json_text(more, "error",
-		    "the flush was cut off: the primary failed again; the "
-		    "rest waits for it");
+		    "the flush was interrupted: the primary failed again; the "
+		    "rest stays queued");
 	else if (f->busy > 0)
 		json_text(more, "error", "a flush is running already");
 	call_done(c, f->cut > 0 || f->busy > 0 ? CONTROL_FAILED : CONTROL_OK,
@@ -230,14 +230,14 @@ verb_flush(struct call *c)
 		return;
 	r->domain(r->self, c->domain, &rd);
 	if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
-		call_fail(c, CONTROL_FAILED, "%s is on hold: release it first",
+		call_fail(c, CONTROL_FAILED, "%s is on hold; release it first",
 		    c->domain);
 		return;
 	}
 	if (is_maintained(c, c->domain) && (c->fields & FIELD_DRY_RUN) == 0) {
 		call_fail(c, CONTROL_FAILED,
-		    "%s is held by a maintenance window: `mxwatchctl "
-		    "maintenance` shows it, and --end ID ends it",
+		    "%s is held by a maintenance window; `mxwatchctl "
+		    "maintenance` lists it, --end ID ends it",
 		    c->domain);
 		return;
 	}

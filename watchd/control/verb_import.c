@@ -77,7 +77,7 @@ take_envelope(struct call *c, const cJSON *e)
 	struct smtp_path path = { .mailbox = "" };
 
 	if (w->sender != NULL) {
-		refuse(c, "the envelope comes twice");
+		refuse(c, "the envelope was sent twice");
 		return;
 	}
 	w->utf8 = json_get_bool(e, "smtputf8");
@@ -108,7 +108,7 @@ take_rcpt(struct call *c, const cJSON *o)
 	char reply[160] = "";
 
 	if (w->nrcpts == RELAY_COPY_RCPTS) {
-		refuse(c, "there are too many recipients");
+		refuse(c, "too many recipients");
 		return false;
 	}
 	if (smtp_mailbox_parse(address, strlen(address), &path) != 0 ||
@@ -122,7 +122,7 @@ take_rcpt(struct call *c, const cJSON *o)
 	buf_fini(&rule);
 	if (reply[0] != '2') {
 		call_fail(c, CONTROL_FAILED,
-		    "<%.200s> is not taken: RCPT would be answered %s",
+		    "<%.200s> is not accepted: RCPT would be answered %s",
 		    path.mailbox, reply);
 		return false;
 	}
@@ -153,7 +153,7 @@ take_data(struct call *c, const char *text)
 	int rc;
 
 	if (w->nrcpts == 0) {
-		refuse(c, "the recipients come before the content");
+		refuse(c, "the recipients must come before the content");
 		return;
 	}
 	data = base64_bytes(text, &len);
@@ -167,7 +167,7 @@ take_data(struct call *c, const char *text)
 	if (rc != 0) {
 		call_fail(c,
 		    rc == -MX_ESYNTAX ? CONTROL_REFUSED : CONTROL_FAILED,
-		    "the message is not taken: %s", mx_strerror(rc));
+		    "the message was not accepted: %s", mx_strerror(rc));
 		return;
 	}
 	w->size += len;
@@ -185,7 +185,7 @@ on_committed(void *arg, uint64_t token MX_UNUSED, int rc, uint64_t id)
 	if (c == NULL)
 		return;
 	if (rc < 0) {
-		call_fail(c, CONTROL_FAILED, "the message is not taken: %s",
+		call_fail(c, CONTROL_FAILED, "the message was not accepted: %s",
 		    mx_strerror(rc));
 		return;
 	}
@@ -211,13 +211,13 @@ take_end(struct call *c, double size)
 	int rc;
 
 	if (w->size == 0 || (double)w->size != size) {
-		refuse(c, "the content is not as long as it is said to be");
+		refuse(c, "the length of the content is not the announced one");
 		return;
 	}
 	c->input = NULL;
 	rc = w->relay->commit(&w->in, &copy, on_committed, call_ticket(c), 0);
 	if (rc < 0)
-		call_fail(c, CONTROL_FAILED, "the message is not taken: %s",
+		call_fail(c, CONTROL_FAILED, "the message was not accepted: %s",
 		    mx_strerror(rc));
 }
 
@@ -228,7 +228,7 @@ take_recipients(struct call *c, const cJSON *list)
 	const cJSON *o;
 
 	if (w->sender == NULL) {
-		refuse(c, "the envelope comes before the recipients");
+		refuse(c, "the envelope must come before the recipients");
 		return;
 	}
 	cJSON_ArrayForEach (o, list) {
@@ -251,9 +251,7 @@ import_line(struct call *c, const char *line, size_t len)
 	else if (cJSON_IsNumber(json_get(o, "size")))
 		take_end(c, json_get_num(o, "size"));
 	else
-		refuse(c,
-		    "a line behind the request is none that import "
-		    "knows");
+		refuse(c, "import does not know a line after the request");
 	cJSON_Delete(o);
 }
 

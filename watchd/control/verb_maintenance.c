@@ -114,13 +114,14 @@ take_times(struct call *c, struct window_order *o)
 	if (o->m.until <= o->m.from)
 		wrong = "end before it begins";
 	else if (o->m.until <= now)
-		wrong = "be over already";
+		wrong = "already be over";
 	else if (o->m.until - o->m.from > LENGTH_MAX ||
 	    o->m.from - now > LENGTH_MAX)
 		wrong = "begin in, or last, more than 366 days";
 	if (wrong != NULL)
 		call_fail(c, CONTROL_REFUSED,
-		    "the window would %s; --until is a time, --for a length",
+		    "the window would %s; --until takes a time, --for a "
+		    "duration",
 		    wrong);
 	return wrong == NULL;
 }
@@ -150,8 +151,7 @@ order(struct call *c)
 	audit_about(c, o.subject);
 	if (rc == -MX_EFULL) {
 		call_fail(c, CONTROL_FAILED,
-		    "there are too many windows: end some, or set "
-		    "maintenance_max");
+		    "too many windows; end some, or raise maintenance_max");
 		return;
 	}
 	if (rc != 0) {
@@ -176,8 +176,8 @@ end(struct call *c)
 	audit_about(c, which);
 	if (rc == -MX_EBUSY)
 		call_fail(c, CONTROL_FAILED,
-		    "\"%.100s\" does not go on now; that it comes again is "
-		    "said in the configuration",
+		    "\"%.100s\" is not active now; its schedule is in the "
+		    "configuration",
 		    which);
 	else if (rc != 0)
 		call_fail(c, CONTROL_FAILED,

@@ -86,8 +86,8 @@ order_end(struct call *c)
 	next_expiry_put(&w->expiry, more);
 	if (w->sum.in_hand > 0)
 		json_text(more, "error",
-		    "what is being delivered gets the order when it comes "
-		    "back, if it is still there");
+		    "for messages being delivered it takes effect after the "
+		    "attempt, if they are still queued");
 	call_done(c, w->sum.in_hand > 0 ? CONTROL_FAILED : CONTROL_OK, more);
 }
 
@@ -164,7 +164,7 @@ on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 		return;
 	if (rc < 0) {
 		call_fail(c, CONTROL_FAILED,
-		    "the queue cannot be walked to its end: %s",
+		    "the queue could not be read to its end: %s",
 		    mx_strerror(rc));
 		return;
 	}
@@ -185,7 +185,7 @@ nothing_fits(struct call *c)
 	if ((c->fields & FIELD_ID) != 0)
 		call_missing(c, "%s: no such message", text_id(c->msg, id));
 	else
-		call_missing(c, "nothing that is queued fits");
+		call_missing(c, "no queued message matches");
 }
 
 static void
@@ -229,7 +229,7 @@ walk(struct call *c)
 
 	if (is_unlimited(c)) {
 		call_fail(c, CONTROL_REFUSED,
-		    "this is all that is queued: say --all if it is meant");
+		    "this is the whole queue: say --all if it is meant");
 		return;
 	}
 	if (!select_read(c, &wanted))
@@ -355,7 +355,7 @@ extend_step(struct call *c)
 	if (verbs_domains_some(c, &w->all, &w->at, extend_domain, w))
 		call_wait(c, 0);
 	else if (w->domains == 0)
-		call_missing(c, "nothing is queued for such a domain");
+		call_missing(c, "nothing is queued for a matching domain");
 	else
 		order_over(c, "");
 }

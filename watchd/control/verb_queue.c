@@ -282,9 +282,8 @@ list_order(struct call *c, struct listing *l)
 	if ((c->fields & FIELD_SORT) != 0)
 		order = ranking_parse(sort);
 	if (order == RANKING_MAX) {
-		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is nothing to sort by: %s", sort,
-		    ranking_list());
+		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is not a sort key: %s",
+		    sort, ranking_list());
 		return false;
 	}
 	/* without a ranking the list is sorted by age */

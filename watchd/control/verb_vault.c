@@ -161,13 +161,13 @@ walk_end(struct call *c)
 	cJSON *more;
 
 	if (c->verb != VERB_vault && none) {
-		call_missing(c, "nothing in the vault fits");
+		call_missing(c, "no message in the vault matches");
 		return;
 	}
 	if (c->verb != VERB_vault && w->messages < 1) {
 		call_fail(c, CONTROL_FAILED,
-		    "what is in the vault was replayed before: say --again to "
-		    "do it once more");
+		    "these messages were replayed before; use --again to "
+		    "replay them once more");
 		return;
 	}
 	if (c->verb == VERB_replay) {

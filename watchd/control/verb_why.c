@@ -56,13 +56,13 @@ say_owner(const struct call *c, cJSON *list, const char *domain)
 	for (unsigned i = 0; i < n; i++)
 		if (node[i].id == owner)
 			json_say(list,
-			    "Its mail is delivered by node %s, and by what "
-			    "that one sees of its primaries.",
+			    "Its mail is delivered by node %s, according to "
+			    "its own probes of the primaries.",
 			    node[i].name);
 	if (owner == 0)
 		json_say(list,
-		    "No node has it just now: its mail waits until one takes "
-		    "it.");
+		    "No node has the domain at the moment; its mail waits "
+		    "until one takes it over.");
 }
 
 /* About a domain with mail queued but no section, such as that of a bounce. */
@@ -75,8 +75,8 @@ say_stranger(cJSON *list, struct call *c, const char *domain)
 	r->domain(r->self, domain, &rd);
 	if (relay_domain_messages(&rd) == 0)
 		json_say(list,
-		    "%s is not in the configuration, and nothing is queued "
-		    "for it.",
+		    "%s is not in the configuration, and nothing is queued for "
+		    "it.",
 		    domain);
 	else
 		json_say(list,
@@ -152,9 +152,9 @@ say_refused(struct call *c, cJSON *explain, const char *domain)
 		snprintf(more, sizeof(more), " and %u more", s.more);
 	if (s.n > 0)
 		json_say(explain,
-		    "In the list, refused by the primary: %s%s. They get 450 "
-		    "here until the file of `recipients` is another one: take "
-		    "them out of it, or have the primary take them.",
+		    "In the list, but refused by the primary: %s%s. They get "
+		    "450 here until the `recipients` file changes: remove them "
+		    "from it, or make the primary accept them.",
 		    buf_str(&s.names), more);
 	buf_fini(&s.names);
 }
@@ -198,7 +198,7 @@ why_address(struct call *c)
 	call_ops(c)->rcpt(call_ops(c)->arg, mailbox, reply, sizeof(reply),
 	    &rule);
 	replace(o, "rcpt", cJSON_CreateString(reply));
-	json_say(explain, "RCPT TO:<%s> is answered \"%s\" now.", mailbox,
+	json_say(explain, "RCPT TO:<%s> is now answered \"%s\".", mailbox,
 	    reply);
 	if (rule.len > 0)
 		json_say(explain, "%s", buf_str(&rule));
@@ -214,14 +214,16 @@ say_message(cJSON *list, const struct msg_view *v, int64_t now_ms)
 {
 	char id[TEXT_ID_MAX], t[32], said[RCPT_SAID_MAX];
 
-	json_say(list, "%s, from <%s> to %u at %s, is %s; it came %s ago.",
+	json_say(list,
+	    "%s, from <%s> to %u at %s, is %s; it was received %s "
+	    "ago.",
 	    text_id(v->id, id), v->sender, v->nrcpts, v->domain,
 	    msg_state_name(v->state),
 	    why_ago(v->arrival_ms, now_ms, t, sizeof(t)));
 	if (v->state == MSG_HELD)
 		json_say(list,
-		    "It is held: no attempt is made and it does not expire "
-		    "until `mxwatchctl release %s`.",
+		    "It is held: it is neither tried nor expired until "
+		    "`mxwatchctl release %s`.",
 		    id);
 	if (v->attempts > 0)
 		json_say(list, "%u %s so far, the last %s ago with %s.",
@@ -242,13 +244,13 @@ say_message(cJSON *list, const struct msg_view *v, int64_t now_ms)
 		    why_ago(now_ms, v->due_ms, t, sizeof(t)));
 	if (v->notice_ms != 0)
 		json_say(list,
-		    "Nothing is tried any more: its sender is told in %s "
-		    "(`dsn { rate }`), and then it is gone.",
+		    "It is not tried any more: the report to its sender is due "
+		    "in %s (`dsn { rate }`), and then it is removed.",
 		    why_ago(now_ms, v->notice_ms, t, sizeof(t)));
 	if (v->expiry_ms != 0)
 		json_say(list,
-		    "It expires in %s (`lifetime`) and is returned to its "
-		    "sender then.",
+		    "It expires in %s (`lifetime`) and is then returned to its "
+		    "sender.",
 		    why_ago(now_ms, v->expiry_ms, t, sizeof(t)));
 }
 
@@ -279,8 +281,8 @@ on_why(void *arg, int rc, const struct msg_view *v, unsigned n)
 			    mx_strerror(rc));
 		else
 			call_missing(c,
-			    "%s: no such message: delivered, returned or "
-			    "never here; the log knows",
+			    "%s: no such message: delivered, returned or never "
+			    "queued; see the log",
 			    id);
 		return;
 	}

@@ -38,14 +38,14 @@ check_field(struct call *c, const cJSON *item)
 			f = &control_fields[i];
 	if (f == NULL || (f->field & ~v->fields) != 0) {
 		name = json_clean(item->string);
-		call_fail(c, CONTROL_REFUSED, "%s takes no \"%.60s\"", v->name,
-		    name);
+		call_fail(c, CONTROL_REFUSED, "%s does not take \"%.60s\"",
+		    v->name, name);
 		mem_free(&name);
 		return -MX_ESYNTAX;
 	}
 	boolean = f->kind == FIELD_FLAG || f->kind == FIELD_SAID;
 	if (boolean ? !cJSON_IsBool(item) : !cJSON_IsString(item)) {
-		call_fail(c, CONTROL_REFUSED, "\"%s\" has to be %s", f->name,
+		call_fail(c, CONTROL_REFUSED, "\"%s\" must be %s", f->name,
 		    boolean ? "true or false" : "a string");
 		return -MX_ESYNTAX;
 	}
@@ -191,7 +191,7 @@ verbs_start(struct call *c, const char *line, size_t len)
 	c->request = cJSON_ParseWithLengthOpts(line, len, &end, false);
 	if (!cJSON_IsObject(c->request) || end != line + len) {
 		call_fail(c, CONTROL_REFUSED,
-		    "the request is no JSON object (at byte %zu)",
+		    "the request is not a JSON object (at byte %zu)",
 		    (size_t)(end - line));
 		return;
 	}
@@ -268,11 +268,11 @@ verb_forget(struct call *c)
 
 	if (rc == -MX_EEXIST)
 		call_fail(c, CONTROL_FAILED,
-		    "%s is in the configuration: take it out and reload first",
+		    "%s is in the configuration; remove it and reload first",
 		    c->domain);
 	else if (rc == -MX_EBUSY)
 		call_fail(c, CONTROL_FAILED,
-		    "a reload is under way: try again in a moment");
+		    "a reload is in progress; try again in a moment");
 	else if (rc != 0)
 		call_fail(c, CONTROL_FAILED, "%s: no such removed domain",
 		    c->domain);
@@ -311,8 +311,7 @@ reload_step(struct call *c)
 		call_done(c, CONTROL_OK, NULL);
 	else
 		call_fail(c, CONTROL_REFUSED,
-		    "the old configuration stays: "
-		    "%zu %s",
+		    "the old configuration stays in force: %zu %s",
 		    errs->nfatal, errs->nfatal == 1 ? "error" : "errors");
 }
 

@@ -20,11 +20,11 @@ static void
 say_put_off(cJSON *list, const struct snap_domain *d)
 {
 	json_say(list,
-	    "Its primary refused %u %s for good lately, and that is not "
-	    "believed yet: the list has them, or they had mail before, or "
-	    "nothing else was taken since. They are tried again until "
-	    "`refusal_grace` is over; `mxwatchctl queue %s` and `mxwatchctl "
-	    "show ID` have the replies.",
+	    "Its primary permanently refused %u %s lately. That is not trusted "
+	    "yet: they are in the list, or had mail before, or nothing else "
+	    "was accepted since. They are tried again until `refusal_grace` is "
+	    "over; `mxwatchctl queue %s` and `mxwatchctl show ID` have the "
+	    "replies.",
 	    d->put_off, d->put_off == 1 ? "recipient" : "recipients", d->name);
 }
 
@@ -44,15 +44,14 @@ say_maintenance(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    m->active ? "It is" : "A primary of it is",
 	    why_ago(now_ms, m->until * 1000, left, sizeof(left)),
 	    m->reason[0] != '\0' ? ", for this reason: " : "", m->reason,
-	    m->active ? "nobody is told of what is wrong with it, but that "
-			"mail expires" :
+	    m->active ? "no alert about it is sent, except that mail expires" :
 			"nothing is delivered there, and no other one can be "
 			"reached",
 	    end);
 	if (m->hold)
 		json_say(list,
-		    "Meanwhile its mail is held: it is accepted and gets "
-		    "older, and all of it is delivered at the end of the "
+		    "Meanwhile its mail is held: it is accepted, its age "
+		    "counts on, and all of it is delivered at the end of the "
 		    "window.");
 }
 
@@ -63,23 +62,24 @@ say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	char since[32], next[32];
 
 	json_say(list,
-	    "Its breaker is closed for %s: the primary answers, and refuses "
-	    "for "
-	    "good what it should take: %s. All mail is held, and none is given "
-	    "back; it goes on getting old.",
+	    "Its breaker has been closed for %s: the primary answers, but "
+	    "permanently refuses mail that it should accept: %s. All mail is "
+	    "held and none is returned; its age counts on.",
 	    why_ago(d->breaker_since * 1000, now_ms, since, sizeof(since)),
 	    d->breaker_reply);
 	if (d->breaker_domains > 1)
 		json_say(list,
-		    "%u domains of %s are closed together: one message of any "
-		    "that it takes opens them all%s.",
+		    "%u domains of %s are closed together: one message for any "
+		    "of them that it accepts opens them all%s.",
 		    d->breaker_domains, d->breaker_primary,
-		    d->breaker_follows ? ", and one alert tells of all" : "");
+		    d->breaker_follows ? ", and one alert covers all of "
+					 "them" :
+					 "");
 	json_say(list,
-	    "One message is tried now and then (%u %s refused so far%s%s) when "
-	    "the probes are good, and opens it when it is taken; when the "
-	    "primary "
-	    "is mended, `mxwatchctl release %s` opens it at once.",
+	    "While the probes succeed, one message is tried now and then (%u "
+	    "%s refused so far%s%s); when one is accepted, the breaker opens. "
+	    "Once the primary is repaired, `mxwatchctl release %s` opens it at "
+	    "once.",
 	    d->breaker_trials, d->breaker_trials == 1 ? "was" : "were",
 	    d->breaker_trial * 1000 > now_ms ? ", the next in " : "",
 	    d->breaker_trial * 1000 > now_ms ?
@@ -95,17 +95,17 @@ say_learned(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 
 	if (d->tested_ms == 0)
 		json_say(list,
-		    "Which recipients it has is being learned "
-		    "(`recipients_learn`); its primary was not asked yet.");
+		    "Its recipients are being learned (`recipients_learn`); "
+		    "its primary has not been asked yet.");
 	else if (d->catch_all)
 		json_say(list,
-		    "Its primary takes any recipient, by a test %s ago; it is "
-		    "asked again every day.",
+		    "Its primary accepts any recipient, by a test %s ago; the "
+		    "test is repeated daily.",
 		    why_ago(d->tested_ms, now_ms, tested, sizeof(tested)));
 	else
 		json_say(list,
-		    "Of its recipients %ju are known and %ju were refused by "
-		    "its primary, which is not a catch-all by a test %s ago; "
+		    "Of its recipients, %ju are known and %ju were refused by "
+		    "its primary, which is not a catch-all, by a test %s ago; "
 		    "`mxwatchctl recipients %s` lists them.",
 		    (uintmax_t)d->learned[0], (uintmax_t)d->learned[1],
 		    why_ago(d->tested_ms, now_ms, tested, sizeof(tested)),
@@ -119,22 +119,22 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		const char *state, *means;
 	} meaning[] = {
 		{ "unknown",
-		    "too few probes yet for a verdict (`probe { rise, "
-		    "fall }`)" },
-		{ "up", "mail for it is handed over as it comes" },
+		    "too few probes so far to decide (`probe { rise, fall "
+		    "}`)" },
+		{ "up", "its mail is relayed as it arrives" },
 		{ "suspect",
 		    "it failed lately; `probe { fall }` failures in a row make "
 		    "it down" },
 		{ "down",
-		    "its mail is held and no attempt is made until `probe { "
+		    "its mail stays queued without attempts until `probe { "
 		    "rise }` probes in a row succeed; the age of each message "
 		    "counts on" },
 		{ "recovering",
-		    "it answers again: one message first, then more and "
-		    "more" },
+		    "it answers again; one message is sent first, then "
+		    "gradually more" },
 		{ "disabled",
-		    "nobody watches it (`probe { enabled }`); only deliveries "
-		    "tell" },
+		    "it is not probed (`probe { enabled }`); only deliveries "
+		    "show its state" },
 	};
 	const char *means = "";
 	char since[32];
@@ -144,25 +144,26 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 			means = meaning[i].means;
 	if (d->self_mx_since != 0 && d->self_mx_backup)
 		means =
-		    "no host of it takes its mail for good: what is handed "
-		    "to a backup waits there; publish a better MX, or set "
-		    "`primary` (or `primary_may_be_backup`, if its mail has "
-		    "to go through that one)";
+		    "none of its hosts is the final destination: mail relayed "
+		    "to another backup would wait there; publish a better MX, "
+		    "or set `primary` (or `primary_may_be_backup`, if its mail "
+		    "must go through that host)";
 	else if (d->self_mx_since != 0)
-		means = "by its MX records it has no primary but us; publish a "
-			"better MX, or set `primary`, and its mail goes there";
+		means = "by its MX records it has no primary but this server; "
+			"publish a better MX, or set `primary`";
 	json_say(list, "%s is %s for %s: %s.", d->name, d->state_name,
 	    why_ago(d->state_since * 1000, now_ms, since, sizeof(since)),
 	    means);
 	if (d->cause[0] != '\0')
-		json_say(list, "The cause: %s.", d->cause);
+		json_say(list, "Cause: %s.", d->cause);
 	if (d->breaker_since != 0)
 		say_breaker(list, d, now_ms);
 	else if (d->broken)
 		json_say(list,
-		    "It is down by itself: its primary is up, but the canary "
-		    "of its recovery failed; `probe { rise }` good probes "
-		    "after `probe { hold }` let one message try again.");
+		    "Only this domain is down: its primary is up, but the "
+		    "first message of its recovery failed; one message is "
+		    "tried again after `probe { rise }` good probes that "
+		    "follow `probe { hold }`.");
 	if (d->put_off > 0)
 		say_put_off(list, d);
 	if (d->trouble[0] != '\0')
@@ -171,8 +172,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 			sizeof(since)));
 	if (d->list_trouble[0] != '\0')
 		json_say(list,
-		    "Its list of recipients, %s: %s; %ju entries are used "
-		    "that were confirmed %s ago.",
+		    "Its list of recipients, %s: %s; the %ju entries in force "
+		    "were confirmed %s ago.",
 		    d->list, d->list_trouble, (uintmax_t)d->list_entries,
 		    why_ago(d->list_confirmed_ms, now_ms, since,
 			sizeof(since)));
@@ -180,17 +181,17 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		say_learned(list, d, now_ms);
 	if (d->removed)
 		json_say(list,
-		    "%s was removed from the configuration: nothing new is "
-		    "accepted for it; what is queued goes by the settings that "
-		    "it had, until it is delivered or has expired. `mxwatchctl "
-		    "forget %s` ends that.",
+		    "%s was removed from the configuration: no new mail is "
+		    "accepted for it; queued mail keeps its old settings until "
+		    "it is delivered or expires. `mxwatchctl forget %s` drops "
+		    "them.",
 		    d->name, d->name);
 	if (d->mx_backup)
 		json_say(list,
-		    "%s has no section: mx_backup took it in, because the DNS "
-		    "names this server behind one in its networks. Mail is "
-		    "sent there only; `mxwatchctl why ADDRESS` tells what is "
-		    "known of a recipient.",
+		    "%s has no section: mx_backup accepted it, because its MX "
+		    "records list this server after one in `networks`. Its "
+		    "mail is sent only there; `mxwatchctl why ADDRESS` shows "
+		    "what is known about a recipient.",
 		    d->name);
 	if (d->on_hold)
 		json_say(list,
@@ -210,18 +211,16 @@ say_way(cJSON *list, const char *label, const struct snap_host *h,
 
 	if (h->chunking_off_until != 0)
 		json_say(list,
-		    "%s: it stumbled over BDAT, or over messages behind "
-		    "messages, and gets DATA, one message at a time, for %s "
-		    "more; `mxwatchctl flush DOMAIN` has it tried again at "
-		    "once.",
+		    "%s: it failed with BDAT or with pipelined messages, and "
+		    "gets DATA, one message at a time, for %s more; "
+		    "`mxwatchctl flush DOMAIN` tries again at once.",
 		    label,
 		    why_ago(now_ms, h->chunking_off_until * 1000, t,
 			sizeof(t)));
 	else if (h->alone)
 		json_say(list,
-		    "%s: nothing goes behind a message that is not answered, "
-		    "for a minute: a connection was lost, or it refused what "
-		    "it took before.",
+		    "%s: no pipelining of messages for a minute: a connection "
+		    "was lost, or it refused what it accepted before.",
 		    label);
 }
 
@@ -235,32 +234,31 @@ say_host(cJSON *list, const char *label, const struct snap_host *h,
 	say_way(list, label, h, now_ms);
 	if (h->window == 0)
 		return;
-	json_say(list,
-	    "%s: %u connections are open, of %u that it is asked for at most "
-	    "now%s.",
-	    label, h->connections, h->window,
-	    h->paused	  ? "; none is made for a while, because nothing works "
-			    "there" :
-		h->canary ? "; one message goes alone until it got through" :
+	json_say(list, "%s: %u connections open, at most %u for now%s.", label,
+	    h->connections, h->window,
+	    h->paused	  ? "; no new one for a while, because all attempts "
+			    "fail" :
+		h->canary ? "; one message is sent alone until one is "
+			    "accepted" :
 			    "");
 	if (h->ceiling != 0)
 		json_say(list,
-		    "%s: it takes %u connections at once (learned; one more "
+		    "%s: it accepts %u connections at once (learned; one more "
 		    "is tried now and then).",
 		    label, h->ceiling);
 	if (h->max_messages != 0)
 		json_say(list,
-		    "%s: it takes %u messages over a connection (learned, for "
-		    "a day).",
+		    "%s: it accepts %u messages per connection (learned, for a "
+		    "day).",
 		    label, h->max_messages);
 	if (h->max_rcpts != 0)
 		json_say(list,
-		    "%s: it takes %u recipients in a transaction (learned, "
+		    "%s: it accepts %u recipients per transaction (learned, "
 		    "for a day).",
 		    label, h->max_rcpts);
 	if (h->gap_seconds > 0)
 		json_say(list,
-		    "%s: it wants %.1f s between messages (learned; less is "
+		    "%s: it needs %.1f s between messages (learned; less is "
 		    "tried now and then).",
 		    label, h->gap_seconds);
 	if (h->latency_seconds > 0)
@@ -283,15 +281,15 @@ say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
 	    v->cause[0] != '\0' ? "; " : "", v->cause);
 	if (v->tls_fallback_since != 0)
 		json_say(list,
-		    "%s: it did TLS, and no longer does for %s; its mail goes "
-		    "in clear, as `deliver { tls }` allows.",
+		    "%s: it supported TLS, and has not for %s; its mail is "
+		    "sent in clear text, as `deliver { tls }` allows.",
 		    v->label,
 		    why_ago(v->tls_fallback_since * 1000, now_ms, t,
 			sizeof(t)));
 	if (v->domains > 1)
 		json_say(list,
-		    "%s: a probe session asks for %u of its domains at most "
-		    "(`probe { depth = \"rcpt\" }`).",
+		    "%s: a probe session checks recipients of at most %u of "
+		    "its domains (`probe { depth = \"rcpt\" }`).",
 		    v->label, v->asks);
 	say_host(list, v->label, &v->host, now_ms);
 }
@@ -302,9 +300,8 @@ say_finding(cJSON *list, const struct snap_primary *p, int64_t now_ms)
 	char since[32];
 
 	json_say(list,
-	    "%s refuses the probe's %s for %s: %s. That is not an outage; "
-	    "`probe { "
-	    "rcpt, sender }` is what to change.",
+	    "%s has refused the probe's %s for %s: %s. That is not an outage; "
+	    "change `probe { rcpt, sender }`.",
 	    p->label, p->finding_about != NULL ? p->finding_about : "mailbox",
 	    why_ago(p->finding_since * 1000, now_ms, since, sizeof(since)),
 	    p->finding);
@@ -322,13 +319,13 @@ say_primary(cJSON *list, const struct snap_primary *p, int64_t now_ms)
 	why_ago(p->last_run * 1000, now_ms, run, sizeof(run));
 	if (p->tls_by != NULL)
 		json_say(list,
-		    "%s: about TLS decides `deliver { tls }`: %s%s%s.",
+		    "%s: TLS is decided by `deliver { tls }`: %s%s%s.",
 		    p->label, p->tls_by, p->tls_why[0] != '\0' ? ", for " : "",
 		    p->tls_why);
 	if (p->slow_seconds > 0)
 		json_say(list,
-		    "%s is slow: it had to be waited for %s, and `probe { "
-		    "timeout }` is less.",
+		    "%s is slow: it took %s to answer, longer than `probe { "
+		    "timeout }`.",
 		    p->label,
 		    text_duration_fmt((int64_t)(p->slow_seconds * 1000), ok,
 			sizeof(ok)));
@@ -387,20 +384,20 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    (unsigned long long)d->held, age, life);
 	if (d->held > 0 && !d->on_hold)
 		json_say(list,
-		    "What is held does not expire: `mxwatchctl queue %s` shows "
-		    "it, `mxwatchctl release ID` lets it go.",
+		    "Held messages do not expire: `mxwatchctl queue %s` lists "
+		    "them, `mxwatchctl release ID` releases one.",
 		    d->name);
 	if (d->next_expiry_ms != 0)
 		json_say(list,
 		    "The first one expires in %s; `mxwatchctl extend %s +7d` "
-		    "gives a week more.",
+		    "adds a week.",
 		    why_ago(now_ms, d->next_expiry_ms, left, sizeof(left)),
 		    d->name);
 	if (d->next_try_ms != 0 && !d->on_hold && !d->maintenance.hold)
 		json_say(list,
 		    "The next attempt is due in %s (`retry { first, max }`), "
-		    "when the primary is not down; `mxwatchctl flush %s` "
-		    "tries now.",
+		    "unless the primary is down; `mxwatchctl flush %s` tries "
+		    "now.",
 		    why_ago(now_ms, d->next_try_ms, left, sizeof(left)),
 		    d->name);
 }
@@ -428,7 +425,7 @@ why_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 	say_queue(list, d, s->wall_ms);
 	if (s->spool_state != STORE_OK)
 		json_say(list,
-		    "The spool accepts nothing now (%s): every new message is "
+		    "The spool accepts no mail now (%s): every new message is "
 		    "answered 4xx.",
 		    s->spool_state == STORE_FULL ?
 			"too little free space, `queue { reserve }`" :
@@ -438,7 +435,7 @@ why_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 	if (s->clock_doubted)
 		json_say(list,
 		    "The wall clock leapt ahead by more than `queue { "
-		    "clock_step }`: nothing expires and no delay is told of "
+		    "clock_step }`: nothing expires and no delay is reported "
 		    "for %s; set the clock, if it is wrong.",
 		    text_duration_fmt(s->clock_doubt_ms, doubt, sizeof(doubt)));
 }
