@@ -153,7 +153,8 @@ conf_of(const struct world_node *n)
 		.hold_ms = WORLD_HOLD,
 		.version = "1",
 		.config = n->config,
-		.hostname = "mx.test" };
+		.hostname = "mx.test",
+		.url = n->url };
 }
 
 void

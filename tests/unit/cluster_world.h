@@ -79,6 +79,7 @@ struct world_node {
 	bool slow; /* what is detached stays until world_drained() */
 	uint8_t busy[8]; /* of the first domains */
 	char config[32];
+	const char *url; /* of its status page; NULL */
 	/* What it sees of the first primaries: told again and again. */
 	struct {
 		enum health_state state;

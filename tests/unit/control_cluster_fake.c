@@ -27,6 +27,7 @@ op_nodes(void *arg, struct control_node *out, unsigned max)
 			.state = n->state,
 			.version = "1.0",
 			.hostname = "host.example",
+			.url = "",
 			.config = n->id == 3 ? "b" : "a",
 			.us = n == us,
 			.asks = n->asks,

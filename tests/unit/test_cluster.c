@@ -547,6 +547,29 @@ test_pin_outlives_configuration(void **state)
 	assert_int_equal(w.owner[7], 2);
 }
 
+/* The address of a node's page comes to the others, whole or not at all. */
+static void
+test_where_its_page_is(void **state)
+{
+	struct cluster_node list[STORE_NODE_MAX];
+	char long_url[300] = "https://";
+
+	(void)state;
+	memset(long_url + 8, 'x', sizeof(long_url) - 9);
+	w.node[1].url = "https://mx1.test/";
+	start_two();
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(
+		    cluster_list(w.node[2].cl, list, STORE_NODE_MAX), 2);
+		assert_string_equal(list[0].url,
+		    i == 0 ? "https://mx1.test/" : "");
+		assert_string_equal(list[0].hostname, "mx.test");
+		w.node[1].url = long_url;
+		world_config(&w, 1, w.node[1].config);
+		world_run(&w, 1000);
+	}
+}
+
 static void
 test_release_and_join(void **state)
 {
@@ -758,6 +781,7 @@ main(void)
 		T(test_move),
 		T(test_later_order_prevails),
 		T(test_pin_outlives_configuration),
+		T(test_where_its_page_is),
 		T(test_release_and_join),
 		T(test_takeover),
 		T(test_leaving_is_taken_back),

@@ -22,13 +22,14 @@ three(void)
 			{ .id = 1, .name = "mx2", .state = CLUSTER_LIVE,
 			    .silent_ms = 200, .domains = 2, .version = "1.0.0",
 			    .config = "aaaa", .hostname = "mx2.test",
-			    .us = true },
+			    .url = "", .us = true },
 			{ .id = 2, .name = "mx3", .state = CLUSTER_LEFT,
 			    .silent_ms = 300, .version = "1.0.1",
-			    .config = "bbbb", .hostname = "mx3.test" },
+			    .config = "bbbb", .hostname = "mx3.test",
+			    .url = "https://mx3.test/" },
 			{ .id = 3, .name = "mx4", .state = CLUSTER_DEAD,
 			    .silent_ms = 31000, .domains = 1, .version = "",
-			    .config = "", .hostname = "" },
+			    .config = "", .hostname = "", .url = "" },
 		},
 		.nnodes = 3,
 		.view = { .node = 1, .nodes = 3, .live = 2, .missing = 1,
@@ -196,6 +197,7 @@ the_document_has_it(void **state)
 	node = json_get(j, "nodes")->child->next;
 	assert_string_equal(json_get_text(node, "node"), "mx3");
 	assert_true(json_get_bool(node, "config_differs"));
+	assert_string_equal(json_get_text(node, "url"), "https://mx3.test/");
 	assert_string_equal(json_get_text(node->next, "state"), "dead");
 	j = json_get(o, "domains")->child;
 	assert_string_equal(json_get_text(j, "owner"), "mx3");

@@ -56,7 +56,8 @@ static const struct {
 	{ "nodes", "{\"verb\":\"cluster\"}",
 	    { "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,\"up\":true,"
 	      "\"silent_seconds\":0.4,\"domains\":1,\"version\":\"1.0\","
-	      "\"hostname\":\"host.example\",\"config_differs\":false}",
+	      "\"hostname\":\"host.example\",\"url\":\"\","
+	      "\"config_differs\":false}",
 		"{\"node\":\"mx3\",\"state\":\"live\",\"us\":false,",
 		"\"config_differs\":true}",
 		"{\"done\":true,\"rc\":0,\"node\":\"mx1\",\"left\":false,",

@@ -180,6 +180,7 @@ conf_copy(struct cluster_conf *to, const struct cluster_conf *from)
 	to->version = mem_strdup(from->version);
 	to->config = mem_strdup(from->config);
 	to->hostname = mem_strdup(from->hostname);
+	to->url = mem_strdup(from->url != NULL ? from->url : "");
 }
 
 static void
@@ -188,6 +189,7 @@ conf_free(struct cluster_conf *c)
 	free((void *)(uintptr_t)c->version);
 	free((void *)(uintptr_t)c->config);
 	free((void *)(uintptr_t)c->hostname);
+	free((void *)(uintptr_t)c->url);
 }
 
 struct cluster *
@@ -232,8 +234,9 @@ cluster_configure(struct cluster *cl, const struct cluster_conf *conf)
 
 	conf_copy(&cl->conf, conf);
 	if (cl->started &&
-	    (strcmp(old.config, conf->config) != 0 ||
-		strcmp(old.hostname, conf->hostname) != 0)) {
+	    (strcmp(old.config, cl->conf.config) != 0 ||
+		strcmp(old.hostname, cl->conf.hostname) != 0 ||
+		strcmp(old.url, cl->conf.url) != 0)) {
 		nodes_tell_us(cl);
 		units_again(cl);
 	}

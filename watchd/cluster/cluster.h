@@ -40,7 +40,8 @@ struct cluster_conf {
 	int64_t lease_ms; /* store_conf */
 	/* time for which another must see the primary up before a move */
 	int64_t hold_ms;
-	const char *version, *config, *hostname; /* copied; config: a hash */
+	/* copied; config: a hash; url: of the status page, or NULL */
+	const char *version, *config, *hostname, *url;
 };
 
 enum cluster_state { /* of a node */
@@ -58,7 +59,7 @@ struct cluster_node { /* strings are valid during this turn of the loop */
 	enum cluster_state state;
 	int64_t silent_ms; /* since its last activity */
 	unsigned domains; /* owned */
-	const char *version, *config, *hostname; /* "": not reported */
+	const char *version, *config, *hostname, *url; /* "": not reported */
 	bool us;
 };
 

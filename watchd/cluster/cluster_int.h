@@ -26,6 +26,7 @@ struct member {
 	bool dead; /* fenced; otherwise its place was released */
 	unsigned domains; /* owned */
 	char version[INFO_MAX], config[INFO_MAX], hostname[INFO_MAX];
+	char url[INFO_MAX];
 };
 
 /* A domain that is in the configuration, or has an owner. */

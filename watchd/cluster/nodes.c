@@ -206,21 +206,24 @@ nodes_told(struct cluster *cl, const char *rest, const void *data, size_t len)
 	take_word(&p, end, n->version);
 	take_word(&p, end, n->config);
 	take_word(&p, end, n->hostname);
+	take_word(&p, end, n->url);
 	if (strcmp(before, n->config) != 0)
 		units_again(cl);
 }
 
-/* Lines; further ones are of a later version. */
+/* Lines; further ones are of a later version. Half an address would lead
+ * elsewhere: one that is too long is not reported. */
 void
 nodes_tell_us(struct cluster *cl)
 {
-	char key[KEY_MAX], text[3 * INFO_MAX + 8];
+	const char *url = strlen(cl->conf.url) < INFO_MAX ? cl->conf.url : "";
+	char key[KEY_MAX], text[4 * INFO_MAX + 8];
 	int n;
 
 	(void)snprintf(key, sizeof(key), "node/%u", cl->us);
-	n = snprintf(text, sizeof(text), "%.*s\n%.*s\n%.*s\n", INFO_MAX,
+	n = snprintf(text, sizeof(text), "%.*s\n%.*s\n%.*s\n%s\n", INFO_MAX,
 	    cl->conf.version, INFO_MAX, cl->conf.config, INFO_MAX,
-	    cl->conf.hostname);
+	    cl->conf.hostname, url);
 	nodes_told(cl, key + strlen("node/"), text, (size_t)n);
 	put_state(cl, key, text, (size_t)n);
 }
@@ -266,6 +269,7 @@ cluster_list(const struct cluster *cl, struct cluster_node *out, unsigned max)
 			.version = n->version,
 			.config = n->config,
 			.hostname = n->hostname,
+			.url = n->url,
 			.us = i == cl->us };
 	}
 	return k;

@@ -121,7 +121,8 @@ struct control_doctor_ops {
 struct control_node { /* strings are borrowed until the loop continues */
 	unsigned id;
 	const char *name, *state; /* "live", "left", "silent", ... */
-	const char *version, *hostname, *config; /* "": not announced */
+	/* "": not announced; url: of its status page */
+	const char *version, *hostname, *config, *url;
 	bool us;
 	bool asks; /* it is expected to answer requests */
 	int64_t silent_ms;

@@ -49,6 +49,7 @@ send_node(struct call *c, const struct control_node *n,
 	json_num(o, "domains", n->domains);
 	json_text(o, "version", n->version);
 	json_text(o, "hostname", n->hostname);
+	json_text(o, "url", n->url);
 	json_bool(o, "config_differs",
 	    n->config[0] != '\0' && us->config[0] != '\0' &&
 		strcmp(n->config, us->config) != 0);

@@ -89,6 +89,7 @@ show_nodes(const struct cluster *c, struct snapshot *s)
 		    sizeof(to->version));
 		(void)strlcpy(to->hostname, list[i].hostname,
 		    sizeof(to->hostname));
+		(void)strlcpy(to->url, list[i].url, sizeof(to->url));
 	}
 }
 

@@ -264,7 +264,8 @@ conf_of(const struct config *c, char **text, struct cluster_conf *cc)
 		.hold_ms = c->cluster.hold_ms,
 		.version = PACKAGE_VERSION,
 		.config = *text,
-		.hostname = c->hostname };
+		.hostname = c->hostname,
+		.url = c->web.url };
 }
 
 /* For some primaries a tick: publishes our verdict, and takes over the number

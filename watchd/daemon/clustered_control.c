@@ -28,6 +28,7 @@ op_nodes(void *arg, struct control_node *out, unsigned max)
 			.state = cluster_state_name(n[i].state),
 			.version = n[i].version,
 			.hostname = n[i].hostname,
+			.url = n[i].url,
 			.config = n[i].config,
 			.us = n[i].us,
 			.asks = asks(&n[i]),

@@ -347,6 +347,7 @@ struct snap_node {
 	double silent_seconds; /* since its last activity */
 	unsigned domains; /* owned */
 	char version[32], hostname[TEXT_DOMAIN_MAX]; /* "": not reported */
+	char url[128]; /* of its status page; "": not reported */
 };
 
 /* The cluster as seen by this node. */

@@ -19,6 +19,7 @@ add_nodes(cJSON *o, const struct snap_cluster *c)
 		json_num(j, "domains", n->domains);
 		json_text(j, "version", n->version);
 		json_text(j, "hostname", n->hostname);
+		json_text(j, "url", n->url);
 		json_bool(j, "config_differs", n->differs);
 	}
 }
