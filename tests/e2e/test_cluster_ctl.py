@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """mxwatchctl over a cluster: what it says and does is of all nodes, whichever is asked."""
+import json
 import os
 import signal
 import subprocess
@@ -70,10 +71,33 @@ def test_any_node_shows_all(stack):
             assert {v["node"] for v in why["verdicts"]} == {"mx1", "mx2"}, why["verdicts"]
         for i in ids:
             assert n.ctl_json("show", i)[0]["id"] == i
+    page_questions(nodes.n)
     rc, text = nodes.n[0].ctl("cluster")
     assert rc == 0, text
     assert max(map(len, text.splitlines())) <= 80, text
     assert "* mx1 " in text and "  mx2 " in text
+
+
+def asked(node, what):
+    code, _, text = node.http("/api/v1/" + what)
+    assert code == 200, text
+    return json.loads(text)
+
+
+def page_questions(nodes):
+    """The page of any node has a domain's mail, and its ages, whoever has them."""
+    for n in nodes:
+        for d in DOMAINS[:2]:
+            got = asked(n, "messages?domain=" + d)
+            assert got["silent"] == [] and got["next"] is None
+            ids = [m["id"] for m in got["messages"]]
+            assert {r["address"] for m in got["messages"] for r in m["rcpts"]} == {
+                "u%d@%s" % (k, d) for k in range(3)}
+            got = asked(n, "messages?domain=%s&after=%s" % (d, ids[1]))
+            assert [m["id"] for m in got["messages"]] == ids[2:]
+            got = asked(n, "ages?domain=" + d)
+            assert sum(a["messages"] for a in got["ages"]) == 3 and got["silent"] == []
+            assert [a["le"] for a in got["ages"]][-2:] == [2592000, None]
 
 
 def test_any_node_does_it(stack):

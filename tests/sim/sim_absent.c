@@ -331,21 +331,13 @@ control_destroy(struct control **c)
 }
 
 void
-control_why(struct control *ctl, const char *domain, control_why_cb *fn,
+control_ask(struct control *ctl, cJSON *request, control_answer_cb *fn,
     void *arg)
 {
 	(void)ctl;
-	(void)domain;
+	cJSON_Delete(request);
 	(void)fn;
 	(void)arg;
-}
-
-cJSON *
-verbs_message(const struct msg_view *v, bool rcpts)
-{
-	(void)v;
-	(void)rcpts;
-	return json_object();
 }
 
 struct http_desk *

@@ -687,6 +687,16 @@ why_wait(struct why_said *w)
 	assert_true(w->said && w->whole);
 }
 
+static cJSON *
+why_request(const char *domain)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "verb", "why");
+	json_text(o, "domain", domain);
+	return o;
+}
+
 /* The daemon itself asks: it hears what a client does, and of a domain that is none
  * that there is none. A call that is under way ends with the socket. */
 static void
@@ -695,7 +705,7 @@ why_without_a_socket(void **state)
 	struct why_said w = { .text = BUF_INIT(1u << 20) };
 
 	(void)state;
-	control_why(control, "example.org", on_why_said, &w);
+	control_ask(control, why_request("example.org"), on_why_said, &w);
 	assert_false(w.said);
 	why_wait(&w);
 	assert_has(buf_str(&w.text), "\"subject\":\"example.org\"");
@@ -703,11 +713,11 @@ why_without_a_socket(void **state)
 	assert_has(buf_str(&w.text), "{\"done\":true,\"rc\":0}\n");
 	buf_clear(&w.text);
 	w.said = false;
-	control_why(control, "x.test", on_why_said, &w);
+	control_ask(control, why_request("x.test"), on_why_said, &w);
 	why_wait(&w);
 	assert_has(buf_str(&w.text), "no such domain");
 	w.said = false;
-	control_why(control, "example.org", on_why_said, &w);
+	control_ask(control, why_request("example.org"), on_why_said, &w);
 	control_destroy(&control);
 	idle(20);
 	assert_false(w.said);

@@ -379,27 +379,38 @@ on_why_heard(void *arg, const char *text, size_t len, bool whole)
 	w->whole = whole;
 }
 
-/* What the status page of a node asks is asked of the domain's owner; the answer is
- * one, and comes also when he is silent. */
+/* What the status page of a node asks, and the answer when all nodes speak, and when
+ * mx2, which has the domain, does not. */
+static const struct {
+	const char *request, *said, *silent;
+} asked_by_page[] = {
+	{ "{\"verb\":\"why\",\"domain\":\"example.org\"}", "Cause: mx2 says.",
+	    "node mx2, which has example.org, did not answer" },
+	{ "{\"verb\":\"queue\",\"domain\":\"example.org\",\"after\":\"0\","
+	  "\"limit\":\"2\",\"rcpts\":true}",
+	    "\"rcpts\":[],\"recipients\":1}", "\"silent\":[\"mx2\"]" },
+	{ "{\"verb\":\"ages\",\"domain\":\"example.org\"}",
+	    "\"ages\":[{\"le\":60,\"messages\":", "\"silent\":[\"mx2\"]" },
+};
+
 static void
-test_why_of_the_page(void **state)
+test_the_page_asks(void **state)
 {
 	struct why_heard w = { .text = BUF_INIT(1u << 20) };
 
 	(void)state;
-	for (unsigned mute = 0; mute < 2; mute++) {
-		fc.node[1].mute = mute != 0;
+	for (unsigned i = 0; i < 2 * MX_COUNT(asked_by_page); i++) {
+		fc.node[1].mute = i % 2 != 0;
 		buf_clear(&w.text);
 		w.heard = false;
-		control_why(control, "example.org", on_why_heard, &w);
-		for (unsigned i = 0; !w.heard && i < LIMIT_MS / 10; i++)
+		control_ask(control, cJSON_Parse(asked_by_page[i / 2].request),
+		    on_why_heard, &w);
+		for (unsigned k = 0; !w.heard && k < LIMIT_MS / 10; k++)
 			idle(10);
 		assert_true(w.heard && w.whole);
-		if (mute == 0)
-			assert_has(buf_str(&w.text), "Cause: mx2 says.");
-		else
-			assert_has(buf_str(&w.text),
-			    "node mx2, which has example.org, did not answer");
+		assert_has(buf_str(&w.text),
+		    i % 2 == 0 ? asked_by_page[i / 2].said :
+				 asked_by_page[i / 2].silent);
 	}
 	buf_fini(&w.text);
 }
@@ -875,7 +886,7 @@ main(void)
 		TEST(test_cut),
 		TEST(test_trouble),
 		TEST(test_orders),
-		TEST(test_why_of_the_page),
+		TEST(test_the_page_asks),
 		TEST(test_pages),
 		TEST(test_ranked),
 		TEST(test_orders_of_many),

@@ -71,6 +71,9 @@ static const struct {
 	{ "\"sort\":\"colour\"", "is not a sort key: age, size" },
 	{ "\"limit\":\"0\"", "is not a limit" },
 	{ "\"limit\":\"99999999\"", "is not a limit" },
+	{ "\"after\":\"6A1.x\"", "is not an id" },
+	{ "\"after\":\"6A1\",\"sort\":\"size\"", "order of arrival" },
+	{ "\"after\":\"6A1\",\"reverse\":true", "order of arrival" },
 	{ "\"domain\":\"a.example\",\"pattern\":\"*\"", "usage: queue" },
 };
 
@@ -145,6 +148,37 @@ listings_are_sorted(void **state)
 	peer_close(&p);
 }
 
+/* A page begins behind the last id of the one before, and counts itself only. */
+static void
+pages_of_a_listing(void **state)
+{
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	fake.big = 5000;
+	answer = ask(&p,
+	    "{\"verb\":\"queue\",\"domain\":\"big.example\","
+	    "\"after\":\"0\",\"limit\":\"2\"}");
+	assert_has(answer, "{\"id\":\"700004\"");
+	assert_has(answer, "{\"id\":\"700005\"");
+	assert_has(answer, "{\"done\":true,\"rc\":0,\"messages\":2,");
+	peer_close(&p);
+	answer = ask(&p,
+	    "{\"verb\":\"queue\",\"domain\":\"big.example\","
+	    "\"after\":\"700005\",\"limit\":\"1\",\"rcpts\":true}");
+	assert_null(strstr(answer, "{\"id\":\"700005\""));
+	assert_has(answer, "\"rcpts\":[");
+	assert_has(answer, "{\"done\":true,\"rc\":0,\"messages\":1,");
+	peer_close(&p);
+	/* without a limit it goes to the end */
+	answer = ask(&p,
+	    "{\"verb\":\"queue\",\"domain\":\"big.example\","
+	    "\"after\":\"700005\"}");
+	assert_has(answer, "{\"done\":true,\"rc\":0,\"messages\":4998,");
+	peer_close(&p);
+}
+
 /* Of many the last few: those are kept, and no others. */
 static void
 long_listings_are_sorted(void **state)
@@ -193,6 +227,9 @@ ages_by_domain(void **state)
 	peer_close(&p);
 	answer = ask(&p, "{\"verb\":\"ages\",\"domain\":\"example.org\"}");
 	assert_has(answer, "\"messages\":3,");
+	assert_has(answer,
+	    "{\"le\":900,\"messages\":3},{\"le\":3600,\"messages\":0}");
+	assert_has(answer, "{\"le\":null,\"messages\":0}]}");
 	assert_null(strstr(answer, "big.example"));
 	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"ages\",\"domain\":\"no.example\"}"),
@@ -425,6 +462,7 @@ main(void)
 		TEST(listings_are_filtered),
 		TEST(wrong_selections_are_refused),
 		TEST(listings_are_sorted),
+		TEST(pages_of_a_listing),
 		TEST(long_listings_are_sorted),
 		TEST(ages_by_domain),
 		TEST(events_are_kept),

@@ -18,6 +18,7 @@
 #include "status/snapshot.h"
 
 struct control;
+struct cJSON;
 
 struct control_silence {
 	uint64_t id;
@@ -215,12 +216,13 @@ struct control *
 control_create(struct loop *, const char *path, unsigned clients,
     const struct relay *, const struct control_ops *, struct mx_errbuf *);
 void control_destroy(struct control **); /* removes the socket */
-/* Asks for the answer of `mxwatchctl why` for the domain, in a cluster from its
- * owner. `fn` is called once, later, with the lines of the answer; whole: with
- * all of them. Never after control_destroy(). */
+/* Has a request (protocol.h), which is taken over, answered as one of a client,
+ * in a cluster by the nodes that it concerns. For short answers: `fn` is called
+ * once, later, with the lines, of at most a page; whole: with all of them.
+ * Never after control_destroy(). */
 typedef void
-control_why_cb(void *arg, const char *text, size_t len, bool whole);
-void control_why(struct control *, const char *domain, control_why_cb *fn,
+control_answer_cb(void *arg, const char *text, size_t len, bool whole);
+void control_ask(struct control *, struct cJSON *request, control_answer_cb *fn,
     void *arg);
 /* An event; it is copied into the last few hundred, which clients can ask
  * for. */

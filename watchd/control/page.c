@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * page: see page.h; and control_why(), a call with one page. */
+ * page: see page.h; and control_ask(), a call with one page. */
 #include "control/page.h"
 
 #include <stdio.h>
@@ -17,8 +17,8 @@ struct page {
 	struct loop_timer *timer;
 	bool local; /* of this node: a page need not be full */
 	bool soon; /* the timer is for a partial page */
-	control_why_cb
-	    *why; /* of control_why(): only one page, the first, is requested */
+	control_answer_cb *
+	    once; /* of control_ask(): only one page, the first, is requested */
 	/* The requester of the page: a callback, or a node by its ticket. */
 	page_cb *cb;
 	void *arg;
@@ -105,7 +105,7 @@ hand_over(struct page *p)
 	struct buf out = p->out;
 	uint64_t more = done ? 0 : c->id, ticket = p->ticket;
 	page_cb *cb = p->cb;
-	control_why_cb *why = p->why;
+	control_answer_cb *once = p->once;
 	void *arg = p->arg;
 
 	buf_init(&p->out, SIZE_MAX / 2);
@@ -115,10 +115,10 @@ hand_over(struct page *p)
 	if (!p->local)
 		loop_timer_set(p->timer, PAGE_STALL_MS);
 	loop_task_schedule(c->pump); /* makes the next page in the meantime */
-	if (done || why != NULL)
+	if (done || once != NULL)
 		call_destroy(c);
-	if (why != NULL)
-		why(arg, buf_str(&out), out.len, done);
+	if (once != NULL)
+		once(arg, buf_str(&out), out.len, done);
 	else if (cb != NULL)
 		cb(arg, buf_str(&out), out.len, more);
 	else
@@ -155,7 +155,7 @@ page_pump(struct call *c)
 		c->ready = false;
 		c->step(c);
 	}
-	if (p->wanted && !p->soon && p->why == NULL && p->out.len > 0) {
+	if (p->wanted && !p->soon && p->once == NULL && p->out.len > 0) {
 		p->soon = true;
 		loop_timer_set(p->timer, PAGE_SOON_MS);
 	}
@@ -180,7 +180,7 @@ page_begin(const struct call *client, size_t max, page_cb *cb, void *arg)
 }
 
 void
-control_why(struct control *ctl, const char *domain, control_why_cb *fn,
+control_ask(struct control *ctl, cJSON *request, control_answer_cb *fn,
     void *arg)
 {
 	struct call *c = call_create(ctl);
@@ -188,11 +188,9 @@ control_why(struct control *ctl, const char *domain, control_why_cb *fn,
 
 	c->part = false; /* other nodes may be asked */
 	c->uid = (uid_t)-1;
-	p->why = fn;
+	p->once = fn;
 	want(p, NULL, arg, 0);
-	c->request = json_object();
-	json_text(c->request, "verb", control_verbs[VERB_why].name);
-	json_text(c->request, "domain", domain);
+	c->request = request;
 	verbs_begin(c);
 }
 

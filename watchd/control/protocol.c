@@ -69,6 +69,9 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "follow", FIELD_FOLLOW, FIELD_FLAG, "", "go on until interrupted" },
 	{ "raw", FIELD_RAW, FIELD_FLAG, "", "all of it, as accepted" },
 	{ "now", FIELD_NOW, FIELD_FLAG, "", "run the checks now" },
+	{ "after", FIELD_AFTER, FIELD_TEXT, "ID",
+	    "only those behind this message" },
+	{ "rcpts", FIELD_RCPTS, FIELD_SAID, "", "" },
 };
 
 enum control_verb

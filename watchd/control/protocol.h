@@ -38,6 +38,9 @@
  *	sort	"age", "size", "expiry", "next", "tries", "domain", "sender"
  *	reverse	true: in the opposite order
  *	limit	the maximum number of lines, digits
+ *	after	the id of a message: only later ones, and no further than the
+ *		limit
+ *	rcpts	true: the first recipients of each message, five at most
  *	count	true: no lines, only the number of messages
  *	headers, body, raw	true: the content of the message: its header,
  *		its body, or all of it, as it was accepted
@@ -55,7 +58,7 @@
  *	status	the document of mxwatch-status(7), with the one domain or all;
  *		with primaries: only its time and its list `primaries`
  *	queue	a MESSAGE a line; done: messages, bytes (of all that is
- *		selected), shown (lines, if limited)
+ *		selected, or with after of the lines), shown (lines, if limited)
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
  *		with headers, body or raw instead: id and data (a piece, base64)
@@ -85,8 +88,10 @@
  *	purge	done: messages
  *	ages	for each domain, the most messages first, domain, messages and
  *		counts (array: up to 5m, 20m, 1h, 4h, 12h, 1d, 2d, 5d, 10d old,
- *		and older); domain "": of the rest together; done: domains
- *	extend	the same, and add_seconds; of whole domains (without an id and
+ *		and older); domain "": of the rest together; done: domains. Of
+ *		the one domain also ages (array of le, messages: how many are
+ *		as old, and older than the le before; le null: older)
+ *	extend	as of hold, and add_seconds; of whole domains (without an id and
  *		filters) also domains (their number)
  *	forget	done: domain, messages (still queued, now routed by MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
@@ -207,6 +212,8 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_RAW	FIELD_BIT(41)
 #define FIELD_FOLLOW	FIELD_BIT(42)
 #define FIELD_NOW	FIELD_BIT(43)
+#define FIELD_AFTER	FIELD_BIT(44)
+#define FIELD_RCPTS	FIELD_BIT(45)
 /* Fields that select among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -233,7 +240,7 @@ struct control_field {
 	/* For people, of an option: "TIME", and its purpose. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   46
+#define CONTROL_FIELDS	   48
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -245,9 +252,9 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	VERB(queue,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_DAMAGED |    \
 		FIELD_FILTERS | FIELD_SORT | FIELD_REVERSE | FIELD_LIMIT |     \
-		FIELD_COUNT,                                                   \
+		FIELD_AFTER | FIELD_RCPTS | FIELD_COUNT,                       \
 	    "[DOMAIN | PATTERN] [SELECTION] [--sort KEY] [--reverse] "         \
-	    "[--limit N] [--count] [--damaged]",                               \
+	    "[--after ID] [--limit N] [--count] [--damaged]",                  \
 	    "list the queue")                                                  \
 	VERB(show, FIELD_ID | FIELD_HEADERS | FIELD_BODY | FIELD_RAW,          \
 	    "ID [--headers | --body | --raw]",                                 \

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/verbs.h"
+#include "status/counters.h"
 
 #define AGES_ROWS  10000
 #define ROWS_SHOWN 20 /* default */
@@ -33,6 +34,7 @@ struct ages_walk {
 	struct ages_row *rest;
 	unsigned rows;
 	int64_t now_ms;
+	struct hist fine; /* of the one domain that is asked for */
 	uint64_t after;
 	bool walked;
 	/* then the rows to show, the largest first */
@@ -95,9 +97,10 @@ static void
 on_part(void *arg, const char *domain, int64_t arrival_ms)
 {
 	struct ages_walk *w = arg;
-	int64_t age_s = (w->now_ms - arrival_ms) / 1000;
+	int64_t age_ms = w->now_ms - arrival_ms, age_s = age_ms / 1000;
 	size_t i = 0;
 
+	hist_add(&w->fine, &hist_age, (double)age_ms / 1e3);
 	w->last = row_of(w, domain);
 	while (i < MX_COUNT(bounds_s) && age_s > bounds_s[i])
 		i++;
@@ -138,6 +141,21 @@ ages_sort(struct ages_walk *w)
 }
 
 static void
+put_fine(cJSON *list, const struct ages_walk *w)
+{
+	cJSON *o;
+
+	for (unsigned i = 0; i <= hist_age.n; i++) {
+		o = json_push_object(list);
+		if (i < hist_age.n)
+			json_num(o, "le", hist_age.le[i]);
+		else
+			json_null(o, "le");
+		json_num(o, "messages", (double)w->fine.count[i]);
+	}
+}
+
+static void
 send_row(struct call *c, const struct ages_row *r)
 {
 	cJSON *o = json_object(), *list;
@@ -147,6 +165,8 @@ send_row(struct call *c, const struct ages_row *r)
 	list = json_array(o, "counts");
 	for (size_t i = 0; i < COLUMNS; i++)
 		json_push(list, cJSON_CreateNumber(r->count[i]));
+	if (c->domain[0] != '\0')
+		put_fine(json_array(o, "ages"), c->work);
 	call_send(c, o);
 }
 

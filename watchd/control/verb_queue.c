@@ -15,6 +15,7 @@
 #define LIST_PAGE   100 /* messages: about 3 ms of text */
 #define LIST_SPARSE 300 /* the same while few of them are selected */
 #define LIST_RCPTS  20 /* a message with more has them fetched */
+#define SOME_RCPTS  5 /* of `queue` with "rcpts": none is fetched */
 
 struct listing {
 	char domain[TEXT_DOMAIN_MAX]; /* "": all */
@@ -22,6 +23,7 @@ struct listing {
 	struct selection wanted; /* its strings are the request's */
 	struct ranking *ranking; /* NULL: in order of arrival */
 	unsigned limit; /* of lines; 0: none */
+	bool stops; /* at the limit, rather than counting the rest */
 	uint64_t after; /* start of the next page */
 	bool last; /* no next page */
 	double messages, bytes, shown;
@@ -90,12 +92,29 @@ list_line(const struct msg_view *v)
 	return verbs_message(v, false);
 }
 
+/* The recipients that a listing has at hand, for a page of a domain. */
+static cJSON *
+list_some_rcpts(const struct msg_view *v)
+{
+	struct msg_view some = *v;
+	cJSON *o;
+
+	if (some.nrcpts > SOME_RCPTS)
+		some.nrcpts = SOME_RCPTS;
+	o = verbs_message(&some, true);
+	cJSON_DeleteItemFromObjectCaseSensitive(o, "recipients");
+	json_num(o, "recipients", v->nrcpts);
+	return o;
+}
+
 static void
 list_emit(struct call *c, const struct msg_view *v)
 {
 	struct listing *l = c->work;
 
 	if ((c->fields & FIELD_DAMAGED) != 0 && !v->damaged)
+		return;
+	if (l->stops && l->shown >= l->limit)
 		return;
 	l->messages++;
 	l->bytes += (double)v->size;
@@ -104,7 +123,10 @@ list_emit(struct call *c, const struct msg_view *v)
 	if (l->ranking != NULL)
 		ranking_offer(l->ranking, v, list_line);
 	else if (l->limit == 0 || l->shown < l->limit) {
-		call_send(c, verbs_message(v, l->rcpts));
+		call_send(c,
+		    (c->fields & FIELD_RCPTS) != 0 ?
+			list_some_rcpts(v) :
+			verbs_message(v, l->rcpts));
 		l->shown++;
 	}
 }
@@ -159,7 +181,7 @@ on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 			list_emit(c, &v[i]);
 	}
 	l->after = next;
-	l->last = next == 0;
+	l->last = next == 0 || (l->stops && l->shown >= l->limit);
 	l->page = n < LIST_PAGE / 10 ? LIST_SPARSE : LIST_PAGE;
 	call_continue(c);
 }
@@ -286,10 +308,36 @@ list_order(struct call *c, struct listing *l)
 		    sort, ranking_list());
 		return false;
 	}
+	/* ids ascend, and nothing else: they are no place in another order */
+	if ((c->fields & FIELD_AFTER) != 0 &&
+	    (order != RANKING_AGE || reverse)) {
+		call_fail(c, CONTROL_REFUSED,
+		    "after goes with the order of arrival only");
+		return false;
+	}
 	/* without a ranking the list is sorted by age */
 	if (order != RANKING_AGE || reverse)
 		l->ranking = ranking_create(order, reverse,
 		    l->limit > 0 ? l->limit : RANKING_LIMIT);
+	return true;
+}
+
+/* False: the call was answered. */
+static bool
+list_after(struct call *c, struct listing *l)
+{
+	const char *id = json_get_text(c->request, "after");
+	bool part;
+
+	if ((c->fields & FIELD_AFTER) == 0)
+		return true;
+	if (text_id_parse(id, &l->after, &part) != 0) {
+		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is not an id", id);
+		return false;
+	}
+	l->stops = l->limit > 0;
+	if (l->stops && l->limit < l->page)
+		l->page = l->limit;
 	return true;
 }
 
@@ -301,7 +349,8 @@ list_start(struct call *c, bool rcpts)
 	(void)strlcpy(l->domain, c->domain, sizeof(l->domain));
 	l->rcpts = rcpts;
 	l->page = LIST_PAGE;
-	if (!select_read(c, &l->wanted) || !list_order(c, l)) {
+	if (!select_read(c, &l->wanted) || !list_order(c, l) ||
+	    !list_after(c, l)) {
 		list_free(l);
 		return;
 	}

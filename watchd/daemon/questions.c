@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC
- * questions: see questions.h. */
+ * questions: see questions.h. A question becomes a request of the control
+ * protocol, and its lines become one document. */
 #include "daemon/questions.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "control/verbs.h"
+#include "control/protocol.h"
 #include "daemon/daemon_int.h"
 #include "status/json.h"
 
 #define PAGE_MESSAGES 50
-#define PAGE_RCPTS    5 /* recipients shown per message */
 #define OPEN_MAX      32 /* slow ones have been given up by the desk */
 
 /* HTTP (RFC 9110) */
@@ -22,25 +22,25 @@ struct web_question {
 	TAILQ_ENTRY(web_question) link;
 	struct questions *of;
 	struct http_question asked;
-	/* for the ages: next message, histogram */
-	uint64_t after;
-	struct hist ages;
 };
 
 struct questions {
 	struct daemon *daemon;
 	struct http_desk *desk;
-	TAILQ_HEAD(web_question_list, web_question)
-	open; /* to be answered by a callback */
-	unsigned n; /* in both lists */
-	struct web_question_list counting; /* ages; the first is in progress */
-	struct loop_timer *slice;
+	TAILQ_HEAD(, web_question) open;
+	unsigned n; /* in it */
+};
+
+/* The lines of an answer, parsed. */
+struct web_answer {
+	cJSON *lines; /* an array, without... */
+	cJSON *done; /* ...the last one; NULL: it has not come */
 };
 
 static void
-question_end(struct web_question_list *list, struct web_question *q)
+question_end(struct web_question *q)
 {
-	TAILQ_REMOVE(list, q, link);
+	TAILQ_REMOVE(&q->of->open, q, link);
 	q->of->n--;
 	mem_free(&q);
 }
@@ -51,124 +51,183 @@ say(struct web_question *q, unsigned status, char *text)
 	http_desk_answer(q->of->desk, q->asked.number, status, text);
 }
 
-/* ---- the reasons for a domain's state */
+/* ---- documents */
 
-/* The text is two lines: the answer, and the end marker. */
+/* Names the nodes of the cluster that did not answer: what they have is
+ * missing. */
 static void
-on_why(void *arg, const char *text, size_t len, bool whole)
+put_silent(cJSON *o, const cJSON *done)
 {
-	struct web_question *q = arg;
-	const char *lf = memchr(text, '\n', len);
-	cJSON *o = cJSON_ParseWithLength(text, len);
+	const cJSON *silent = json_get(done, "silent");
 
-	if (json_get_bool(o, "done"))
-		say(q, STATUS_NOT_FOUND,
-		    mem_printf("%s\n", json_get_text(o, "error")));
-	else if (whole && lf != NULL)
-		say(q, STATUS_OK, mem_strndup(text, (size_t)(lf - text)));
-	else
-		say(q, STATUS_UNAVAILABLE,
-		    mem_strdup("the node that has its mail does not answer\n"));
-	cJSON_Delete(o);
-	question_end(&q->of->open, q);
+	json_sub(o, "silent",
+	    silent != NULL ? cJSON_Duplicate(silent, true) :
+			     cJSON_CreateArray());
 }
 
-/* ---- messages */
+/* Adds the counts of a node to those of others. */
+static void
+add_ages(cJSON *sum, const cJSON *ages)
+{
+	const cJSON *from;
+	cJSON *to, *n;
+	int i = 0;
+
+	cJSON_ArrayForEach (from, ages) {
+		to = cJSON_GetArrayItem(sum, i++);
+		n = json_get(to, "messages");
+		if (n == NULL)
+			json_push(sum, cJSON_Duplicate(from, true));
+		else
+			cJSON_SetNumberValue(n,
+			    n->valuedouble + json_get_num(from, "messages"));
+	}
+}
 
 static cJSON *
-message(const struct msg_view *v)
+ages_document(const struct web_question *q, const struct web_answer *a)
 {
-	struct msg_view some = *v;
-	cJSON *o;
-
-	if (some.nrcpts > PAGE_RCPTS)
-		some.nrcpts = PAGE_RCPTS;
-	o = verbs_message(&some, true);
-	cJSON_DeleteItemFromObjectCaseSensitive(o, "recipients");
-	json_num(o, "recipients", v->nrcpts);
-	return o;
-}
-
-static void
-on_messages(void *arg, int rc, const struct msg_view *v, unsigned n,
-    uint64_t next)
-{
-	struct web_question *q = arg;
-	char id[TEXT_ID_MAX];
-	cJSON *o, *list;
-
-	if (rc < 0) {
-		say(q, STATUS_UNAVAILABLE,
-		    mem_printf("the queue cannot be listed: %s\n",
-			mx_strerror(rc)));
-	} else {
-		o = json_object();
-		json_text(o, "domain", q->asked.domain);
-		list = json_array(o, "messages");
-		for (unsigned i = 0; i < n; i++)
-			json_push(list, message(&v[i]));
-		if (next != 0)
-			json_text(o, "next", text_id(next, id));
-		else
-			json_null(o, "next");
-		say(q, STATUS_OK, json_print(o));
-	}
-	question_end(&q->of->open, q);
-}
-
-static void
-ask_messages(struct web_question *q)
-{
-	const struct relay *r = q->of->daemon->relay;
-
-	r->list(r->self, q->asked.domain, NULL, q->asked.after, PAGE_MESSAGES,
-	    on_messages, q);
-}
-
-/* ---- ages */
-
-static char *
-ages_text(const struct web_question *q)
-{
-	cJSON *o = json_object(), *list, *j;
+	cJSON *o = json_object(), *list;
+	const cJSON *line;
 
 	json_text(o, "domain", q->asked.domain);
 	list = json_array(o, "ages");
-	for (unsigned i = 0; i <= hist_age.n; i++) {
-		j = json_push_object(list);
-		if (i < hist_age.n)
-			json_num(j, "le", hist_age.le[i]);
-		else
-			json_null(j, "le");
-		json_num(j, "messages", (double)q->ages.count[i]);
+	cJSON_ArrayForEach (line, a->lines) {
+		add_ages(list, json_get(line, "ages"));
 	}
-	return json_print(o);
+	put_silent(o, a->done);
+	return o;
+}
+
+/* One more than a page is asked for, to know whether there is a next. */
+static cJSON *
+messages_document(const struct web_question *q, const struct web_answer *a)
+{
+	int n = cJSON_GetArraySize(a->lines);
+	cJSON *o = json_object(), *list;
+	const char *last = NULL;
+
+	json_text(o, "domain", q->asked.domain);
+	list = json_array(o, "messages");
+	for (int i = 0; i < n && i < PAGE_MESSAGES; i++) {
+		json_push(list, cJSON_DetachItemFromArray(a->lines, 0));
+		last = json_get_text(cJSON_GetArrayItem(list, i), "id");
+	}
+	if (n > PAGE_MESSAGES)
+		json_text(o, "next", last);
+	else
+		json_null(o, "next");
+	put_silent(o, a->done);
+	return o;
+}
+
+static cJSON *
+why_document(const struct web_question *q MX_UNUSED, const struct web_answer *a)
+{
+	return cJSON_DetachItemFromArray(a->lines, 0);
 }
 
 static void
-count_age(void *arg, const char *domain MX_UNUSED, int64_t arrival_ms)
+put_verb(cJSON *o, const char *verb, const struct web_question *q)
+{
+	json_text(o, "verb", verb);
+	json_text(o, "domain", q->asked.domain);
+}
+
+static cJSON *
+why_request(const struct web_question *q)
+{
+	cJSON *o = json_object();
+
+	put_verb(o, "why", q);
+	return o;
+}
+
+static cJSON *
+ages_request(const struct web_question *q)
+{
+	cJSON *o = json_object();
+
+	put_verb(o, "ages", q);
+	return o;
+}
+
+static cJSON *
+messages_request(const struct web_question *q)
+{
+	cJSON *o = json_object();
+	char id[TEXT_ID_MAX], limit[16];
+
+	put_verb(o, "queue", q);
+	json_text(o, "after", text_id(q->asked.after, id));
+	(void)snprintf(limit, sizeof(limit), "%d", PAGE_MESSAGES + 1);
+	json_text(o, "limit", limit);
+	json_bool(o, "rcpts", true);
+	return o;
+}
+
+static const struct {
+	cJSON *(*request)(const struct web_question *);
+	cJSON *(
+	    *document)(const struct web_question *, const struct web_answer *);
+} kinds[] = {
+	[HTTP_QUESTION_WHY] = { why_request, why_document },
+	[HTTP_QUESTION_AGES] = { ages_request, ages_document },
+	[HTTP_QUESTION_MESSAGES] = { messages_request, messages_document },
+};
+
+/* ---- answers */
+
+static void
+answer_parse(struct web_answer *a, const char *text, size_t len)
+{
+	const char *end = text + len, *lf;
+	cJSON *o;
+
+	*a = (struct web_answer){ .lines = cJSON_CreateArray() };
+	for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL;
+	     text = lf + 1) {
+		o = cJSON_ParseWithLength(text, (size_t)(lf - text));
+		if (json_get_bool(o, "done") && a->done == NULL)
+			a->done = o;
+		else if (cJSON_IsObject(o))
+			json_push(a->lines, o);
+		else
+			cJSON_Delete(o);
+	}
+}
+
+/* An answer without a line is one about nothing: of a domain that is not known,
+ * or of one whose node is silent. */
+static void
+answer_say(struct web_question *q, const struct web_answer *a, bool whole)
+{
+	bool failed = json_get_num(a->done, "rc") != 0;
+	bool silent = cJSON_GetArraySize(json_get(a->done, "silent")) > 0;
+
+	if (!whole || a->done == NULL)
+		say(q, STATUS_UNAVAILABLE,
+		    mem_strdup("a node that has some of its mail does not "
+			       "answer\n"));
+	else if (failed && cJSON_GetArraySize(a->lines) == 0)
+		say(q, silent ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND,
+		    mem_printf("%s\n", json_get_text(a->done, "error")));
+	else
+		say(q, STATUS_OK,
+		    json_print(kinds[q->asked.kind].document(q, a)));
+}
+
+static void
+on_answer(void *arg, const char *text, size_t len, bool whole)
 {
 	struct web_question *q = arg;
+	struct web_answer a;
 
-	hist_add(&q->ages, &hist_age,
-	    (double)(clock_wall_ms() - arrival_ms) / 1e3);
-}
-
-static void
-on_slice(void *arg)
-{
-	struct questions *all = arg;
-	struct web_question *q = TAILQ_FIRST(&all->counting);
-	const struct relay *r = all->daemon->relay;
-
-	if (q == NULL)
-		return;
-	q->after = r->look(r->self, q->asked.domain, q->after, count_age, q);
-	if (q->after == 0) {
-		say(q, STATUS_OK, ages_text(q));
-		question_end(&all->counting, q);
-	}
-	loop_timer_set(all->slice, 0);
+	answer_parse(&a, text, len);
+	answer_say(q, &a, whole);
+	cJSON_Delete(a.lines);
+	cJSON_Delete(a.done);
+	question_end(q);
 }
 
 /* ---- the desk */
@@ -188,16 +247,9 @@ on_question(void *arg, const struct http_question *asked)
 	q = mem_alloc(sizeof(*q));
 	q->of = all;
 	q->asked = *asked;
-	if (asked->kind == HTTP_QUESTION_AGES) {
-		TAILQ_INSERT_TAIL(&all->counting, q, link);
-		loop_timer_set(all->slice, 0);
-		return;
-	}
 	TAILQ_INSERT_TAIL(&all->open, q, link);
-	if (asked->kind == HTTP_QUESTION_WHY)
-		control_why(all->daemon->control, asked->domain, on_why, q);
-	else
-		ask_messages(q);
+	control_ask(all->daemon->control, kinds[asked->kind].request(q),
+	    on_answer, q);
 }
 
 struct questions *
@@ -207,8 +259,6 @@ questions_create(struct daemon *d)
 
 	all->daemon = d;
 	TAILQ_INIT(&all->open);
-	TAILQ_INIT(&all->counting);
-	all->slice = loop_timer_create(d->loop, on_slice, all);
 	all->desk = http_desk_create(d->loop, on_question, all);
 	return all;
 }
@@ -228,10 +278,7 @@ questions_destroy(struct questions **allp)
 	if (all == NULL)
 		return;
 	http_desk_destroy(&all->desk);
-	loop_timer_destroy(&all->slice);
-	while ((q = TAILQ_FIRST(&all->counting)) != NULL)
-		question_end(&all->counting, q);
 	while ((q = TAILQ_FIRST(&all->open)) != NULL)
-		question_end(&all->open, q);
+		question_end(q);
 	mem_free(allp);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * questions: answers the questions of the status page that the snapshot cannot
  * (exporters/http_desk.h): why a domain is in its state, the ages of its queued
- * mail, and a page of its envelopes. Nothing is changed and nothing blocks: an
- * answer costs a page of the queue; ages are counted in slices, one domain at a
- * time. Loop thread. */
+ * mail, and a page of its envelopes. They are asked as a client of the control
+ * socket asks (control_ask()), so in a cluster it does not matter which node
+ * has the mail. Nothing is changed and nothing blocks. Loop thread. */
 #ifndef MX_DAEMON_QUESTIONS_H
 #define MX_DAEMON_QUESTIONS_H
 
