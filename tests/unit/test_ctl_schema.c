@@ -121,7 +121,7 @@ test_upgrade(void **state)
 	assert_has(out, "nothing was changed");
 	assert_int_equal(say("UPDATE mxwatch.meta SET version = 1"), 0);
 	assert_int_equal(run("init", engine, NULL, false), 1);
-	assert_has(err, "of version 1 already");
+	assert_has(err, "have version 1");
 	assert_has(err, "mxwatchctl cluster upgrade");
 	assert_int_equal(run("upgrade", engine, NULL, true), 0);
 	(void)snprintf(text, sizeof(text),
@@ -191,7 +191,7 @@ test_file(void **state)
 	fprintf(f, "cluster {\n engin = \"x\"\n}\n");
 	fclose(f);
 	assert_int_equal(run("init", NULL, name, false), 2);
-	assert_has(err, "cannot be read (");
+	assert_has(err, "cannot read ");
 	assert_int_equal(unlink(name), 0);
 }
 
