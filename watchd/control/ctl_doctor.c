@@ -7,15 +7,16 @@
 #include "base/mem.h"
 #include "control/ctl_format.h"
 
-#define COLUMNS	 80
+#define COLUMNS	 80 /* of what is no terminal */
 #define SEVERITY 8
 #define CHECK	 14
 #define INDENT	 (2 + SEVERITY + CHECK)
 
 /* `s` is clean. A word that is longer than a line is not broken. */
 static void
-put_wrapped(FILE *out, const char *s)
+put_wrapped(const struct format *f, const char *s)
 {
+	size_t columns = f->columns > 0 ? (size_t)f->columns : COLUMNS;
 	size_t column = INDENT, len;
 
 	for (; *s != '\0'; s += len) {
@@ -23,14 +24,15 @@ put_wrapped(FILE *out, const char *s)
 		len = strcspn(s, " ");
 		if (len == 0)
 			break;
-		if (column > INDENT && column + 1 + len > COLUMNS) {
-			fprintf(out, "\n%*s", INDENT, "");
+		if (column > INDENT && column + 1 + len > columns) {
+			fprintf(f->out, "\n%*s", INDENT, "");
 			column = INDENT;
 		}
-		fprintf(out, "%s%.*s", column > INDENT ? " " : "", (int)len, s);
+		fprintf(f->out, "%s%.*s", column > INDENT ? " " : "", (int)len,
+		    s);
 		column += len + (column > INDENT);
 	}
-	fprintf(out, "\n");
+	fprintf(f->out, "\n");
 }
 
 static void
@@ -39,7 +41,7 @@ put_text(struct format *f, const char *mark, const char *text)
 	char *shown = format_shown(text);
 	char *all = mem_printf("%s%s", mark, shown);
 
-	put_wrapped(f->out, all);
+	put_wrapped(f, all);
 	mem_free(&all);
 	mem_free(&shown);
 }

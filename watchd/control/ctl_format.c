@@ -215,35 +215,6 @@ stats_line(struct format *f, const cJSON *l)
 	}
 }
 
-#define WHY_COLUMNS 79
-
-/* Writes a sentence for a terminal: wrapped at blanks, with further lines
- * indented by two. A word that is longer than a line is not broken. */
-static void
-wrapped(FILE *out, const char *text)
-{
-	char *clean = format_shown(text);
-	size_t room = WHY_COLUMNS, n;
-	const char *at = clean;
-
-	while (strlen(at) > room) {
-		for (n = room; n > 0 && at[n] != ' '; n--)
-			;
-		if (n == 0)
-			n = strcspn(at, " ");
-		fprintf(out, "%.*s\n", (int)n, at);
-		at += n;
-		at += strspn(at, " ");
-		if (*at == '\0')
-			goto out;
-		fputs("  ", out);
-		room = WHY_COLUMNS - 2;
-	}
-	fprintf(out, "%s\n", at);
-out:
-	mem_free(&clean);
-}
-
 static void
 why_line(struct format *f, const cJSON *l)
 {
@@ -252,10 +223,6 @@ why_line(struct format *f, const cJSON *l)
 	cJSON_ArrayForEach (s, json_get(l, "explain")) {
 		if (!cJSON_IsString(s))
 			continue;
-		if (f->terminal) {
-			wrapped(f->out, s->valuestring);
-			continue;
-		}
 		format_cell(f->out, s->valuestring, 0);
 		fprintf(f->out, "\n");
 	}
