@@ -23,6 +23,8 @@ mxwatchd_SOURCES = \
 	watchd/daemon/preflight_ports.c \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/programs.c watchd/daemon/programs.h \
+	watchd/daemon/event_file.c \
+	watchd/daemon/kept_file.c watchd/daemon/kept_file.h \
 	watchd/daemon/loading.c watchd/daemon/loading.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/learned.c \

@@ -226,3 +226,23 @@ def test_events(stack):
         p.wait()
     out = d.ctl("events")[1]
     assert " primary " in out and "b.test" in out and " operator " in out
+
+
+def test_events_outlive_a_restart(stack):
+    d = stack.mxwatchd({"b.test": DOWN})
+    d.wait_state("b.test", "down")
+    assert d.ctl("hold", "b.test", "--reason", "test")[0] == 0
+    before = d.ctl_json("events")[:-1]
+    d.stop()
+    d.start()
+    after = d.ctl_json("events")[:-1]
+    assert after[:len(before)] == before, "at the end all was written"
+    numbers = [e["number"] for e in after]
+    assert numbers == list(range(1, len(after) + 1))
+    assert any(e["what"] == "start" for e in after[len(before):])
+    # and of a kill: what was written within ten seconds
+    wait_for(lambda: '"number":%d,' % numbers[-1] in open(os.path.join(d.spool, "events")).read(),
+             30, "the file has the last one")
+    d.kill9()
+    d.start()
+    assert d.ctl_json("events")[:len(after)] == after

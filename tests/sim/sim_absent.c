@@ -456,7 +456,22 @@ privileges_drop(const struct config *c, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* ---- daemon/soft_state.h: nothing outlives the process */
+/* ---- daemon/soft_state.h, daemon/event_file.c: nothing outlives the process */
+
+void
+daemon_events_begin(struct daemon *d MX_UNUSED)
+{
+}
+
+void
+daemon_events_tick(struct daemon *d MX_UNUSED)
+{
+}
+
+void
+daemon_events_end(struct daemon *d MX_UNUSED)
+{
+}
 
 struct soft_state *
 soft_state_create(struct daemon *d)

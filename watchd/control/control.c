@@ -169,6 +169,12 @@ call_happened(const struct call *c)
 	return c->ctl->happened;
 }
 
+struct happened *
+control_happened(struct control *ctl)
+{
+	return ctl->happened;
+}
+
 void
 control_event(struct control *ctl, const struct control_event *e)
 {

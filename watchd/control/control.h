@@ -232,6 +232,8 @@ struct control_event {
 	const char *domain, *host, *text; /* "": none */
 };
 void control_event(struct control *, const struct control_event *);
+/* These few hundred; for their file (control/happened.h). */
+struct happened *control_happened(struct control *);
 /* A request of another node, answered by cluster.said(), in this call or later.
  * The sending node has checked the permission; there is no other check. */
 void control_asked(struct control *, uint64_t ticket, const char *line);

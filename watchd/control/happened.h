@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * happened: the last few hundred events, for `mxwatchctl events`: a ring of
- * fixed entries with ascending numbers. Loop thread. */
+ * fixed entries with ascending numbers, and their file. Loop thread, except for
+ * happened_write(). */
 #ifndef MX_CONTROL_HAPPENED_H
 #define MX_CONTROL_HAPPENED_H
 
 #include "control/control.h"
+#include "status/json.h"
 
 #define HAPPENED_MAX  500
 #define HAPPENED_TEXT 256 /* longer text is cut */
@@ -23,5 +25,17 @@ void happened_add(struct happened *, const struct control_event *);
  * happened_add(). */
 const struct happened_entry *
 happened_after(const struct happened *, uint64_t number);
+cJSON *happened_json(const struct happened_entry *);
+
+/* A copy for happened_write(); NULL: nothing was added since the last copy,
+ * unless `always`. */
+struct happened *happened_copy(struct happened *, bool always);
+/* Writes the events, an object of JSON a line, and replaces the file. Blocks.
+ * 0 or -MX_ESYS. */
+int happened_write(const struct happened *, const char *path) MX_NODISCARD;
+/* Takes the events of the file over before there are any; their numbers go on.
+ * Lines that are none are left out. Blocks. The number of lines taken, or
+ * -MX_ENOENT, -MX_ETOOBIG, -MX_ESYS. */
+int happened_read(struct happened *, const char *path) MX_NODISCARD;
 
 #endif

@@ -82,10 +82,12 @@ TESTS += tests/lint/pages
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_control_content tests/unit/test_ctl
+	tests/unit/test_control_content tests/unit/test_ctl \
+	tests/unit/test_happened
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_control_content tests/unit/test_ctl
+	tests/unit/test_control_content tests/unit/test_ctl \
+	tests/unit/test_happened
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
@@ -117,6 +119,10 @@ tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
 tests_unit_test_ctl_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) \
 	$(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_happened_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_happened_SOURCES = tests/unit/test_happened.c
+tests_unit_test_happened_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) \
+	$(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 if POSTGRESQL
 check_PROGRAMS += tests/unit/test_ctl_schema

@@ -132,9 +132,9 @@
  *		primary, known_since, availability_30d, availability_365d: of
  *		those primaries, or of all if they are 100 at most)
  *	events	number, time, what ("state", "primary", "flush", "expired",
- *		"breaker", "route", "spool", "reload", "alert", "operator"),
- *		domain, host, text a line, the oldest first; with follow also
- *		"alive", once a minute. done: shown
+ *		"breaker", "route", "spool", "reload", "start", "alert",
+ *		"operator"), domain, host, text a line, the oldest first; with
+ *		follow also "alive", once a minute. done: shown
  *	doctor	a finding a line: domain ("": this host), check, severity
  *		("error", "warning", "info", and with a domain "ok"), text,
  *		remedy (or ""), checked; done: errors, warnings, infos (the

@@ -28,15 +28,7 @@ is_wanted(const struct call *c, const struct happened_entry *e)
 static void
 send_event(struct call *c, const struct happened_entry *e)
 {
-	cJSON *o = json_object();
-
-	json_num(o, "number", (double)e->number);
-	json_num(o, "time", (double)e->wall);
-	json_text(o, "what", e->what);
-	json_text(o, "domain", e->domain);
-	json_text(o, "host", e->host);
-	json_text(o, "text", e->text);
-	call_send(c, o);
+	call_send(c, happened_json(e));
 }
 
 static void

@@ -70,6 +70,7 @@ on_tick(void *arg)
 	if (d->http != NULL)
 		http_tick(d->http, d->helper, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
+	daemon_events_tick(d);
 	loop_timer_set(d->tick, TICK_MS);
 }
 
@@ -330,6 +331,7 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	    d->conf->control_clients, d->relay, &co, eb);
 	if (d->control == NULL)
 		return -MX_ENET;
+	daemon_events_begin(d);
 	if (privileges_raise() != 0)
 		return mx_fail(eb, MX_ESYS, "cannot bind as root: %s",
 		    strerror(errno));
@@ -461,6 +463,7 @@ daemon_destroy(struct daemon **dp)
 	reload_destroy(d);
 	daemon_alerts_destroy(d);
 	http_destroy(&d->http);
+	daemon_events_end(d);
 	control_destroy(&d->control);
 	questions_destroy(&d->questions);
 	daemon_doctor_destroy(d);

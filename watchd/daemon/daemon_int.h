@@ -72,6 +72,7 @@ struct daemon {
 	struct self *self;
 
 	struct soft_state *soft_state;
+	struct kept_file *events_file; /* event_file.c */
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct snapshot *old; /* the previous one, being freed; NULL: freed */
@@ -168,6 +169,10 @@ void daemon_notice(struct daemon *, const struct notice *);
 /* told_events.c: the same for `mxwatchctl events`, and for the notifications
  * that were sent to receivers. */
 void daemon_event(struct daemon *, const struct notice *);
+/* event_file.c: with the control socket; ended before it and after the helper. */
+void daemon_events_begin(struct daemon *);
+void daemon_events_tick(struct daemon *); /* once a second */
+void daemon_events_end(struct daemon *);
 void daemon_event_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
 
