@@ -65,20 +65,42 @@ is_self(struct conf_loader *l, const char *host, uint16_t port)
 	return self_listed(c, host, numeric ? &addr : NULL);
 }
 
-/* Only addresses; names are checked after their look-up (net/pin.h). */
-static void
-check_pin(const struct check_subject *s, struct conf_pos at, const char *host,
+/* Only addresses; names are checked after their look-up (net/pin.h). NULL: the
+ * pin allows it. */
+static const char *
+why_barred(const struct config *c, const struct pin *pin, const char *host,
     uint16_t port)
 {
-	char q[CONF_QUOTE_MAX];
 	struct net_addr a;
 
-	if (addr_parse(&a, host, port, ':') == 0 &&
-	    !pin_allows(s->d->pin, &a, self_listed(s->l->c, host, &a)))
-		conf_err(s->l, at, "%sprimary %s is %s", s->label,
-		    conf_quote(host, q),
-		    addr_is_loopback(&a) ? "the loopback" :
-					   pin_barred(s->d->pin));
+	if (addr_parse(&a, host, port, ':') != 0 ||
+	    pin_allows(pin, &a, self_listed(c, host, &a)))
+		return NULL;
+	return addr_is_loopback(&a) ? "the loopback" : pin_barred(pin);
+}
+
+int
+check_redirected(const struct config *c, const struct pin *pin,
+    const char *primary, struct mx_errbuf *eb)
+{
+	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	struct conf_loader l = { .c = (struct config *)(uintptr_t)c };
+	const char *barred;
+	uint16_t port;
+	bool self;
+
+	if (addr_split_host(primary, host, &port, 25) != 0)
+		return 0;
+	self = is_self(&l, host, port);
+	free(l.local);
+	if (self)
+		return mx_fail(eb, MX_ESYNTAX,
+		    "%s is this server; name the server that the mail is for",
+		    conf_quote(primary, q));
+	if ((barred = why_barred(c, pin, host, port)) != NULL)
+		return mx_fail(eb, MX_ESYNTAX, "%s is %s",
+		    conf_quote(primary, q), barred);
+	return 0;
 }
 
 void
@@ -86,6 +108,7 @@ check_primary(const struct check_subject *s)
 {
 	const struct conf_pos *at = check_where(s, OPT_DOMAIN_primary);
 	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	const char *barred;
 	struct conf_pos item;
 	uint16_t port;
 	size_t i;
@@ -101,7 +124,9 @@ check_primary(const struct check_subject *s)
 			    "%sprimary %s is this server;"
 			    " name the server that the mail is for",
 			    s->label, conf_quote(s->d->primary.s[i], q));
-		else
-			check_pin(s, item, host, port);
+		else if ((barred = why_barred(s->l->c, s->d->pin, host,
+			      port)) != NULL)
+			conf_err(s->l, item, "%sprimary %s is %s", s->label,
+			    conf_quote(host, q), barred);
 	}
 }

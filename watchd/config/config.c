@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "config/backup_names.h"
 #include "config/elsewhere.h"
+#include "config/redirect.h"
 #include "config/removed.h"
 #include "config_int.h"
 #include "pool.h"
@@ -39,7 +40,10 @@ config_destroy(struct config *c)
 	mem_free(&c->ended);
 	mem_free(&c->domain);
 	pool_destroy(&c->pool);
-	if (c->local != NULL) /* which owns all else */
+	redirect_set_unref(&c->redirects);
+	if (c->base != NULL) /* which owns all else, `local` included */
+		config_unref(&c->base);
+	else if (c->local != NULL) /* likewise */
 		config_unref(&c->local);
 	else
 		own_free(c);

@@ -134,6 +134,8 @@ struct conf_retry {
 	int64_t first_ms, max_ms;
 };
 
+struct redirect;
+
 /* A section `domain "..."`; options not given there come from `defaults`. There
  * may be 50,000 of them: equal strings of several domains are one string, owned
  * by the configuration. */
@@ -168,6 +170,11 @@ struct conf_domain {
 	 * anywhere. Owned by the configuration. */
 	struct pin *pin;
 	bool mx_backup; /* not an option: conf_mx_backup.domain */
+	/* Not an option: an operator's redirect, of config.redirects, to which
+	 * `primary` is due; NULL: none. `redirected`: what would be there
+	 * without it (redirect.h). */
+	const struct redirect *redirect;
+	struct strlist redirected;
 };
 
 struct conf_fetch { /* for lists and domains from URLs */
@@ -311,6 +318,7 @@ struct conf_maintenance {
 };
 
 struct conf_pool;
+struct redirect_set;
 
 struct config {
 	unsigned refs; /* private */
@@ -358,6 +366,8 @@ struct config {
 	size_t ndomains;
 	struct config *removed; /* private: removed.h */
 	struct config *local; /* private: elsewhere.h */
+	struct config *base; /* private: redirect.h */
+	struct redirect_set *redirects; /* redirect.h; NULL: none */
 	struct pin *pin; /* private: of the domains from elsewhere */
 	unsigned char *ended;
 	struct backup_names *backups; /* private: backup_names.h; or NULL */

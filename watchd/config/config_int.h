@@ -361,6 +361,9 @@ option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
 
 /* elsewhere.c: makes the pin of domains from elsewhere. */
 void elsewhere_pin(struct config *);
+/* elsewhere.c: a configuration that shares all of another one but the domains,
+ * of which it has none yet. The caller has to keep the owner. */
+struct config *config_borrow(const struct config *owner);
 
 /* alert.c: the titled sections other than domain. */
 bool option_is_titled(const struct option *);
@@ -394,6 +397,10 @@ check_where(const struct check_subject *s, enum option_id id)
 
 /* check_primary.c */
 void check_primary(const struct check_subject *);
+/* The same for the host of a redirect (redirect.h), outside of a file: 0 or
+ * -MX_ESYNTAX. */
+int check_redirected(const struct config *, const struct pin *,
+    const char *primary, struct mx_errbuf *) MX_NODISCARD;
 
 /* A section with a title, for the checks. */
 struct titled {

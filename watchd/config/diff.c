@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/redirect.h"
+#include "config/removed.h"
 #include "config_int.h"
 
 static bool
@@ -13,7 +15,7 @@ same_options(const struct conf_domain *a, const struct conf_domain *b)
 	for (size_t i = OPT_DOMAIN_FIRST; i <= OPT_DOMAIN_LAST; i++)
 		if (!option_same(&options[i], a, b))
 			return false;
-	return pin_cmp(a->pin, b->pin) == 0;
+	return pin_cmp(a->pin, b->pin) == 0 && redirect_same(a, b);
 }
 
 static void
@@ -52,6 +54,19 @@ conf_diff_create(struct config *old, struct config *new)
 		k += order >= 0;
 	}
 	return d;
+}
+
+void
+conf_diff_removed(struct conf_diff *d)
+{
+	const struct conf_domain *was, *is;
+
+	for (size_t i = 0; d->old != NULL && i < removed_count(d->new); i++) {
+		is = removed_at(d->new, i);
+		was = removed_find(d->old, is->name);
+		if (was != NULL && !redirect_same(was, is))
+			change_add(d, was, is);
+	}
 }
 
 void

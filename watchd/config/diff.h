@@ -14,8 +14,8 @@ struct conf_change {
 };
 
 /* The domains that are in only one of them, or have a different value of an
- * option, their own or from defaults; by ascending name. It holds a reference
- * to both. */
+ * option, their own or from defaults, or another redirect; by ascending name.
+ * It holds a reference to both. */
 struct conf_diff {
 	struct config *old; /* NULL at the start */
 	struct config *new;
@@ -24,6 +24,9 @@ struct conf_diff {
 };
 
 struct conf_diff *conf_diff_create(struct config *old, struct config *new);
+/* Appends the domains that had left before, when a redirect of them begins,
+ * changes or ends. When removed.h has attached them to the new one. */
+void conf_diff_removed(struct conf_diff *);
 /* May free a configuration, which takes long: not on the loop. */
 void conf_diff_destroy(struct conf_diff **);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/redirect.h"
 #include "config_int.h"
 #include "pool.h"
 
@@ -22,17 +23,18 @@ elsewhere_pin(struct config *c)
 	    pin_create(any, MX_COUNT(any), true, "an address of this host");
 }
 
-static struct config *
-borrow(struct config *local)
+struct config *
+config_borrow(const struct config *owner)
 {
 	struct config *c = mem_alloc(sizeof(*c));
 
-	*c = *local;
+	*c = *owner;
 	c->refs = 1;
-	c->local = config_ref(local);
 	c->pool = pool_create();
 	c->domain = NULL;
 	c->ndomains = 0;
+	c->base = NULL;
+	c->redirects = NULL;
 	c->removed = NULL;
 	c->backups = NULL;
 	c->ended = NULL;
@@ -110,7 +112,7 @@ struct config *
 elsewhere_join(struct config *local, const struct domain_texts *texts,
     bool kept, struct conf_errors *errs)
 {
-	struct config *c = borrow(local);
+	struct config *c = config_borrow(local);
 	struct conf_loader l = { .c = c,
 		.errs = errs,
 		.rules = RULES_ELSEWHERE,
@@ -118,6 +120,7 @@ elsewhere_join(struct config *local, const struct domain_texts *texts,
 	size_t i;
 
 	memset(errs, 0, sizeof(*errs));
+	c->local = config_ref(local);
 	for (i = 0; texts != NULL && i < domain_texts_count(texts); i++)
 		read_text(&l, texts, i);
 	loader_find_twins(&l);
@@ -140,6 +143,7 @@ elsewhere_join(struct config *local, const struct domain_texts *texts,
 struct config *
 elsewhere_local(struct config *c)
 {
+	c = config_base(c);
 	return c->local != NULL ? c->local : c;
 }
 

@@ -25,8 +25,8 @@
  * warning. NULL: *errs has the errors. */
 struct config *elsewhere_join(struct config *local,
     const struct domain_texts *texts, bool kept, struct conf_errors *errs);
-/* The configuration of the file alone; the given one if it was never joined.
- * Borrowed. */
+/* The configuration of the file alone, without redirects; the given one if it
+ * has neither. Borrowed. */
 struct config *elsewhere_local(struct config *);
 
 size_t elsewhere_count(const struct config *); /* domains of a source */

@@ -26,6 +26,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/parse_json.c \
 	watchd/config/parse_setting.c \
 	watchd/config/receiver.def \
+	watchd/config/redirect.c watchd/config/redirect.h \
 	watchd/config/removed.c watchd/config/removed.h \
 	watchd/config/value.c watchd/config/value_int.h \
 	watchd/config/value_number.c \
@@ -45,6 +46,10 @@ check_PROGRAMS += tests/unit/test_config
 TESTS += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_wrong.h
 tests_unit_test_config_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_redirect
+TESTS += tests/unit/test_redirect
+tests_unit_test_redirect_SOURCES = tests/unit/test_redirect.c
+tests_unit_test_redirect_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_elsewhere
 TESTS += tests/unit/test_elsewhere
 tests_unit_test_elsewhere_SOURCES = tests/unit/test_elsewhere.c

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "config/backup_names.h"
+#include "config/redirect.h"
 #include "config_int.h"
 
 /* ---- to text */
@@ -152,14 +153,17 @@ removed_text(const struct conf_domain *d, const struct config *builtin,
     struct buf *b)
 {
 	const struct conf_domain *defaults = &builtin->defaults;
+	struct conf_domain own = *d;
 	size_t before = b->len;
 	int rc = buf_addf(b, "domain \"%s\" {", d->name);
 
+	own.primary = *config_own_primary(d);
 	if (rc == 0)
-		rc = add_section(b, SEC_DOMAIN, d, defaults);
+		rc = add_section(b, SEC_DOMAIN, &own, defaults);
 	for (unsigned s = 0; s < SEC_COUNT && rc == 0; s++)
 		if (sections[s].parent == SEC_DOMAIN)
-			rc = add_section(b, (enum conf_section)s, d, defaults);
+			rc = add_section(b, (enum conf_section)s, &own,
+			    defaults);
 	if (rc == 0)
 		rc = buf_adds(b, " }\n");
 	if (rc != 0)
@@ -215,9 +219,11 @@ removed_attach(struct config *c, const char *text, size_t len,
 	drop_known(kept, c);
 	config_unref(&c->removed);
 	mem_free(&c->ended);
-	for (size_t i = 0; i < kept->ndomains; i++)
+	for (size_t i = 0; i < kept->ndomains; i++) {
 		if (kept->domain[i].elsewhere)
 			kept->domain[i].pin = c->pin;
+		redirect_apply(c->redirects, &kept->domain[i]);
+	}
 	c->removed = kept;
 	c->ended = mem_array(kept->ndomains + 1, sizeof(*c->ended));
 	return 0;
@@ -242,9 +248,8 @@ find(const struct config *c, const char *name, const struct conf_domain **d)
 	return *d != NULL ? &c->ended[*d - c->removed->domain] : NULL;
 }
 
-/* The removed domain, unless it has ended. */
-static const struct conf_domain *
-find_kept(const struct config *c, const char *name)
+const struct conf_domain *
+removed_find(const struct config *c, const char *name)
 {
 	const struct conf_domain *d;
 	const unsigned char *ended = find(c, name, &d);
@@ -260,7 +265,7 @@ config_settings(const struct config *c, const char *name)
 	const struct conf_domain *d = config_domain(c, name);
 
 	if (d == NULL)
-		d = find_kept(c, name);
+		d = removed_find(c, name);
 	if (d == NULL && c->backups != NULL &&
 	    backup_names_has(c->backups, name))
 		d = &c->mx_backup.domain;
@@ -270,7 +275,7 @@ config_settings(const struct config *c, const char *name)
 bool
 removed_is_kept(const struct config *c, const char *name)
 {
-	return config_domain(c, name) == NULL && find_kept(c, name) != NULL;
+	return config_domain(c, name) == NULL && removed_find(c, name) != NULL;
 }
 
 void

@@ -19,7 +19,8 @@
  * config_unref(). */
 struct config *config_builtin(void);
 /* Appends the section of the domain: the options that differ from the built-in
- * defaults, so that the text is independent of `defaults`. 0 or -MX_ETOOBIG.
+ * defaults, so that the text is independent of `defaults`, and without a
+ * redirect. 0 or -MX_ETOOBIG.
  * Pure; any thread. */
 int removed_text(const struct conf_domain *, const struct config *builtin,
     struct buf *) MX_NODISCARD;
@@ -33,6 +34,8 @@ int removed_attach(struct config *, const char *text, size_t len,
 /* Their number, ended ones included; the i-th, ascending by name. */
 size_t removed_count(const struct config *);
 const struct conf_domain *removed_at(const struct config *, size_t i);
+/* NULL: it is none, or has ended. */
+const struct conf_domain *removed_find(const struct config *, const char *name);
 /* Has it not ended? Any thread: others may see the end, which the loop thread
  * sets, a little later. */
 bool removed_is_kept(const struct config *, const char *name);
