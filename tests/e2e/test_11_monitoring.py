@@ -26,6 +26,7 @@ queue_lifetime_seconds|gauge|domain
 queue_lifetime_used_ratio|gauge|domain
 queue_stuck_seconds|gauge|domain
 domain_removed|gauge|domain
+domain_redirected|gauge|domain
 maintenance|gauge|domain
 maintenance_hold|gauge|domain
 maintenance_until_timestamp_seconds|gauge|domain

@@ -154,6 +154,16 @@ struct snap_maintenance {
 	int64_t uid; /* who ordered it; -1: unknown */
 };
 
+/* An operator's redirect of the domain (config/redirect.h). */
+struct snap_redirect {
+	bool active; /* false: there is none, and all else is 0 */
+	const char *to; /* "mx1.example.org, mx2.example.org" */
+	const char *instead_of; /* the same, or "its MX records" */
+	int64_t since, until; /* wall seconds; until 0: until it is ended */
+	const char *reason; /* "" */
+	int64_t uid; /* who ordered it; -1: unknown */
+};
+
 /* The verdict of a node of the cluster on a domain's primary. */
 struct snap_verdict {
 	const char *node;
@@ -214,6 +224,7 @@ struct snap_domain {
 	struct snap_flush flush;
 	uint32_t alerts; /* firing: 1 << enum alert_kind */
 	struct snap_maintenance maintenance;
+	struct snap_redirect redirect;
 	bool shared; /* shared by the nodes of a cluster */
 	const char *owner; /* the node that owns its mail; "": none */
 	bool ours; /* owned by this node; also without a cluster */

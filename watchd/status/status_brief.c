@@ -2,6 +2,7 @@
  * status_brief: see status_brief.h. */
 #include "status/status_brief.h"
 
+#include "status/status_json.h"
 #include "status/status_primaries.h"
 
 static void
@@ -112,6 +113,8 @@ status_brief_domain(const struct snap_domain *d, int64_t wall_ms)
 		put_text(j, "reply", d->breaker_reply);
 	}
 	add_brief_maintenance(o, &d->maintenance);
+	if (d->redirect.active)
+		status_json_redirect(o, &d->redirect);
 	add_brief_queue(o, d, wall_ms);
 	add_brief_flush(o, &d->flush);
 	put_num(o, "bounced_1d", (double)d->recent[STATS_DAY].bounced);

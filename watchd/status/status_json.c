@@ -103,6 +103,37 @@ add_maintenance(cJSON *o, const struct snap_maintenance *m)
 	json_text(j, "reason", m->reason);
 }
 
+/* The hosts of "mx1.example.org, mx2.example.org"; none of a sentence. */
+static void
+add_hosts(cJSON *o, const char *key, const char *hosts)
+{
+	cJSON *list = json_array(o, key);
+	char *text = json_clean(hosts), *rest = text, *host;
+
+	while ((host = strsep(&rest, ",")) != NULL) {
+		host += *host == ' ';
+		if (strchr(host, ' ') == NULL)
+			json_push(list, cJSON_CreateString(host));
+	}
+	mem_free(&text);
+}
+
+void
+status_json_redirect(cJSON *o, const struct snap_redirect *r)
+{
+	cJSON *j = json_member(o, "redirect");
+
+	add_hosts(j, "to", r->to);
+	add_hosts(j, "instead_of", r->instead_of);
+	json_time(j, "since", r->since);
+	json_time(j, "until", r->until);
+	if (r->uid >= 0)
+		json_num(j, "uid", (double)r->uid);
+	else
+		json_null(j, "uid");
+	json_text(j, "reason", r->reason);
+}
+
 static void
 add_flush(cJSON *o, const struct snap_flush *f)
 {
@@ -392,6 +423,10 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_time(o, "trouble_since", d->trouble_since);
 	add_breaker(o, d);
 	add_maintenance(o, &d->maintenance);
+	if (d->redirect.active)
+		status_json_redirect(o, &d->redirect);
+	else
+		json_null(o, "redirect");
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);

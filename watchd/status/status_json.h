@@ -40,5 +40,7 @@ cJSON *status_json_alert(const struct snap_alert *);
 cJSON *status_json_finding(const struct snap_finding *);
 /* By what its recipients are known. */
 void status_json_recipients(cJSON *domain, const struct snap_domain *);
+/* The member "redirect" of one that is redirected. */
+void status_json_redirect(cJSON *domain, const struct snap_redirect *);
 
 #endif
