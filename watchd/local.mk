@@ -33,6 +33,8 @@ mxwatchd_SOURCES = \
 	watchd/daemon/maintenance_cover.c watchd/daemon/maintenance_int.h \
 	watchd/daemon/maintenance_record.c \
 	watchd/daemon/questions.c watchd/daemon/questions.h \
+	watchd/daemon/redirect_order.c watchd/daemon/redirect_order.h \
+	watchd/daemon/redirected.c watchd/daemon/redirected.h \
 	watchd/daemon/removed.c watchd/daemon/removed.h \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c watchd/daemon/self.h \

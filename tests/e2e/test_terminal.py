@@ -67,6 +67,7 @@ def d(module_stack):
     send(d.port, "gone", rcpts=["w@b.test"])
     assert d.ctl("remove", "b.test", "--recipient", "w@b.test")[0] == 0
     assert d.ctl("maintenance", "b.test", "--for", "2h", "--reason", "a long " * 20)[0] == 0
+    assert d.ctl("redirect", NAME + ".test", NAME + ".example", "--reason", "a long " * 20)[0] == 0
     assert d.ctl("silence", "queue_age", "--for", "1h", "--reason", "because " * 15)[0] == 0
     wait_for(lambda: d.ctl_json("queue", "a.test")[0]["code"] == 452, 20, "it was refused")
     wait_for(lambda: d.ctl_json("vault")[-1]["messages"] == 1, 10, "one is in the vault")
@@ -77,7 +78,8 @@ VERBS = {  # and how the first line begins
     "status": "DOMAIN", "status --primaries": "PRIMARY", "status --problems": "DOMAIN",
     "status b.test": "domain", "queue": "ID", "queue --sort size": "ID", "ages": "DOMAIN",
     "mailq": "-Queue ID-", "vault": "ID", "why b.test": "", "alerts": "", "silence": "",
-    "maintenance": "", "outages": "", "stats": "", "hold b.test --dry-run": "would hold",
+    "maintenance": "", "redirect": "DOMAIN", "redirect b.test 127.0.0.1:10 --dry-run": "b.test: ",
+    "outages": "", "stats": "", "hold b.test --dry-run": "would hold",
     "bounce --all --dry-run": "would bounce", "flush --all --dry-run": "",
     "recipients a.test": None, "replay --all --dry-run": "ID", "help queue": "queue:",
     "cluster": None, "extend b.test +1h --dry-run": "would extend", "probe a.test": "",

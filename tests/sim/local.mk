@@ -31,6 +31,8 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/maintenance.c \
 	watchd/daemon/maintenance_cover.c \
 	watchd/daemon/maintenance_record.c \
+	watchd/daemon/redirect_order.c \
+	watchd/daemon/redirected.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/descriptors.c \
 	watchd/daemon/questions.c \

@@ -717,6 +717,76 @@ fake_maintenance_holds(void *arg, const char *domain)
 	return f->maintenance_holds && strcmp(domain, "example.org") == 0;
 }
 
+/* ---- redirects */
+
+static char redirect_to[] = "mx9.example.net:26",
+	    redirect_from[] = "mx1.example.org";
+static char *redirect_to_list[] = { redirect_to };
+static char *redirect_from_list[] = { redirect_from };
+static const struct strlist redirect_own = { 1, redirect_from_list };
+
+static void
+redirect_say(struct fake *f, bool doubted, control_redirected_cb *done,
+    void *ticket)
+{
+	static char far[] = "it is far away";
+	static char *doubts[] = { far };
+	const struct strlist list = { doubted, doubts };
+	struct control_redirected said = { .error = "because",
+		.doubts = &list,
+		.instead_of = &redirect_own };
+
+	done(ticket, f->redirect_rc, &said);
+}
+
+static void
+fake_redirect_order(void *arg, struct redirect *r, bool dry,
+    control_redirected_cb *done, void *ticket)
+{
+	struct fake *f = arg;
+	char to[REDIRECT_HOSTS_TEXT];
+
+	(void)snprintf(f->last, sizeof(f->last),
+	    "redirect %.100s %.200s %jd dry=%d by=%s reason=%.60s", r->domain,
+	    redirect_hosts(&r->to, to, sizeof(to)),
+	    (intmax_t)(r->until != 0 ? r->until - r->since : 0), dry,
+	    r->uid == (int64_t)getuid() ? "us" : "?", r->reason);
+	redirect_say(f, r->until != 0, done, ticket);
+}
+
+static void
+fake_redirect_end(void *arg, const char *domain, bool dry,
+    control_redirected_cb *done, void *ticket)
+{
+	struct fake *f = arg;
+
+	(void)snprintf(f->last, sizeof(f->last), "redirect end %s dry=%d",
+	    domain, dry);
+	redirect_say(f, false, done, ticket);
+}
+
+static void
+fake_redirect_each(void *arg,
+    void (*fn)(const struct control_redirect *, void *), void *fn_arg)
+{
+	struct redirect one = { .domain = "example.org",
+		.to = { 1, redirect_to_list },
+		.since = 1700000000,
+		.until = 1700007200,
+		.reason = "a\x1b[2Jmove" };
+	struct redirect other = { .domain = "gone.example",
+		.to = one.to,
+		.since = one.since,
+		.uid = -1 };
+
+	(void)arg;
+	fn(&(struct control_redirect){ .redirect = &one,
+	       .instead_of = &redirect_own,
+	       .in_force = true },
+	    fn_arg);
+	fn(&(struct control_redirect){ .redirect = &other }, fn_arg);
+}
+
 /* ---- the record of outages */
 
 static void
@@ -881,6 +951,10 @@ fake_init(struct fake *f, struct loop *loop)
 		    .end = fake_maintenance_end,
 		    .each = fake_maintenance_each,
 		    .holds = fake_maintenance_holds,
+		    .arg = f },
+		.redirect = { .order = fake_redirect_order,
+		    .end = fake_redirect_end,
+		    .each = fake_redirect_each,
 		    .arg = f },
 		.doctor = { .ask = fake_doctor_ask,
 		    .is_busy = fake_doctor_is_busy,

@@ -57,6 +57,7 @@ struct fake {
 	int reload_rc, reload_polls;
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */
+	int redirect_rc;
 	int64_t doctor_ended; /* 0: all was never checked */
 	unsigned doctor_polls; /* until the end of what is being checked */
 	int doctor_rc;

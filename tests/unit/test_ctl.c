@@ -201,6 +201,55 @@ static const struct {
 	    "maintenance 8, from 2026-11-22 17:20 until 2026-11-22 19:20\n" },
 	{ "a maintenance window is ended", VERB_maintenance, false,
 	    DONE ",\"ended\":true}", "ended\n" },
+	{ "redirects", VERB_redirect, false,
+	    "{\"domain\":\"example.org\",\"to\":[\"mx9.example.net:2525\","
+	    "\"mx10.example.net\"],\"instead_of\":[\"mx1.example.org\"],"
+	    "\"in_force\":true,\"since\":1795368000,\"until\":1795375200,"
+	    "\"uid\":4294900,\"reason\":\"a \\u001b move\"}\n"
+	    "{\"domain\":\"gone.example\",\"to\":[\"mx9\"],\"instead_of\":"
+	    "null,\"in_force\":false,\"since\":1795368000,\"until\":null,"
+	    "\"uid\":null,\"reason\":\"\"}\n"
+	    "{\"domain\":\"mx.example\",\"to\":[\"mx9\"],\"instead_of\":[],"
+	    "\"in_force\":true,\"since\":1795368000,\"until\":null,"
+	    "\"uid\":null,\"reason\":\"\"}\n"
+	    "{\"domain\":\"same.example\",\"to\":[\"mx9\"],\"instead_of\":"
+	    "[\"mx9\"],\"in_force\":false,\"since\":1795368000,\"until\":null,"
+	    "\"uid\":null,\"reason\":\"\"}\n" DONE "}",
+	    "DOMAIN                   UNTIL            TO\n"
+	    "example.org              2026-11-22 19:20 mx9.example.net:2525, "
+	    "mx10.example.net\n"
+	    "      instead of mx1.example.org\n"
+	    "      since 2026-11-22 17:20 by uid 4294900: a ? move\n"
+	    "gone.example             it is ended      mx9\n"
+	    "      without effect: it is not configured\n"
+	    "      since 2026-11-22 17:20\n"
+	    "mx.example               it is ended      mx9\n"
+	    "      instead of its MX records\n"
+	    "      since 2026-11-22 17:20\n"
+	    "same.example             it is ended      mx9\n"
+	    "      as it is in the configuration\n"
+	    "      since 2026-11-22 17:20\n" },
+	{ "no redirect", VERB_redirect, false, DONE "}",
+	    "no domain is redirected\n" },
+	{ "a redirect is ordered", VERB_redirect, false,
+	    "{\"severity\":\"warning\",\"text\":\"it is\\u001b far\"}\n" DONE
+	    ",\"event\":\"begin\",\"domain\":\"example.org\",\"to\":["
+	    "\"mx9.example.net:2525\"],\"until\":1795375200,\"instead_of\":["
+	    "\"mx1.example.org\"],\"messages\":214}",
+	    "warning: it is? far\n"
+	    "example.org: 214 messages, and all new mail, go to "
+	    "mx9.example.net:2525 until 2026-11-22 19:20\n"
+	    "(instead of mx1.example.org); `mxwatchctl redirect --end "
+	    "example.org` ends it\n" },
+	{ "a redirect would be ordered", VERB_redirect, false,
+	    DONE ",\"event\":\"dry_run\",\"domain\":\"example.org\",\"to\":["
+		 "\"mx9\"],\"until\":null,\"instead_of\":[],\"messages\":1}",
+	    "example.org: 1 message, and all new mail, would go to mx9 until "
+	    "it is ended\n(instead of its MX records)\n" },
+	{ "a redirect ends", VERB_redirect, false,
+	    DONE ",\"event\":\"end\",\"domain\":\"example.org\",\"instead_of\":"
+		 "[\"mx1.example.org\"],\"messages\":null}",
+	    "example.org: all mail goes to mx1.example.org again\n" },
 	{ "a cluster", VERB_cluster, false,
 	    "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,"
 	    "\"silent_seconds\":0.3,\"domains\":5000,\"version\":\"1.0\","

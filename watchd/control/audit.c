@@ -30,6 +30,8 @@ audit_is_due(const struct call *c)
 		return (c->fields & (FIELD_MATCH | FIELD_REMOVE)) != 0;
 	if (c->verb == VERB_maintenance)
 		return (c->fields & (FIELD_SUBJECT | FIELD_END)) != 0;
+	if (c->verb == VERB_redirect)
+		return (c->fields & (FIELD_DOMAIN | FIELD_END)) != 0;
 	if (c->verb == VERB_cluster)
 		return *action != '\0' && strcmp(action, "status") != 0;
 	return true;

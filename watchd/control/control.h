@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "config/config.h"
+#include "config/redirect.h"
 #include "ledger/kept.h"
 #include "net/loop.h"
 #include "relay/relay.h"
@@ -87,6 +87,38 @@ struct control_maintenance_ops {
 	    void *fn_arg);
 	/* Is the domain's mail held by a window now? */
 	bool (*holds)(void *arg, const char *domain);
+	void *arg;
+};
+
+/* A redirect (config/redirect.h). All is borrowed. */
+struct control_redirect {
+	const struct redirect *redirect;
+	/* The domain's own primaries (empty: by MX records); NULL: it is not
+	 * configured. */
+	const struct strlist *instead_of;
+	bool in_force;
+};
+
+/* The end of an order. rc 0: it is durable and in force, or would be;
+ * -MX_ESYNTAX, -MX_ENOENT: refused for its contents; else failed. `error` is a
+ * sentence when rc is not 0. */
+struct control_redirected {
+	const char *error;
+	const struct strlist *doubts; /* sentences: mail may not get there */
+	const struct strlist *instead_of; /* as above */
+};
+typedef void
+control_redirected_cb(void *ticket, int rc, const struct control_redirected *);
+
+/* Operations on redirects. The callback comes once, in the call or later. */
+struct control_redirect_ops {
+	/* References the redirect. dry: only judges it. */
+	void (*order)(void *arg, struct redirect *, bool dry,
+	    control_redirected_cb *, void *ticket);
+	void (*end)(void *arg, const char *domain, bool dry,
+	    control_redirected_cb *, void *ticket);
+	void (*each)(void *arg,
+	    void (*fn)(const struct control_redirect *, void *), void *fn_arg);
 	void *arg;
 };
 
@@ -205,6 +237,7 @@ struct control_ops {
 	    const char *reason, const char *node, int64_t uid, int rc);
 	struct control_alert_ops alert;
 	struct control_maintenance_ops maintenance;
+	struct control_redirect_ops redirect;
 	struct control_doctor_ops doctor;
 	struct control_cluster_ops cluster;
 	void *arg;

@@ -3,6 +3,7 @@
 #include "control/ctl_format.h"
 #include "control/ctl_table.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,21 @@ duration(double seconds, char *dst, size_t size)
 	if (seconds > 1e10) /* not from this daemon */
 		seconds = 1e10;
 	return text_duration_fmt((int64_t)seconds * 1000, dst, size);
+}
+
+void
+format_who(struct format *f, const cJSON *o)
+{
+	const struct passwd *pw;
+
+	if (!cJSON_IsNumber(json_get(o, "uid")))
+		return;
+	pw = getpwuid((uid_t)json_get_int(o, "uid"));
+	fprintf(f->out, "by ");
+	if (pw != NULL)
+		format_cell(f->out, pw->pw_name, 0);
+	else
+		fprintf(f->out, "uid %.0f", json_get_num(o, "uid"));
 }
 
 const char *
@@ -411,6 +427,9 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_maintenance:
 		format_maintenance_end(f, l);
 		break;
+	case VERB_redirect:
+		format_redirect_end(f, l);
+		break;
 	case VERB_alert:
 		fprintf(f->out, "delivered: ");
 		format_cell(f->out, json_get_text(l, "text"), 0);
@@ -477,6 +496,7 @@ put_line(struct format *f, const cJSON *l)
 		[VERB_alert] = alert_line,
 		[VERB_recipients] = format_recipients,
 		[VERB_maintenance] = format_maintenance,
+		[VERB_redirect] = format_redirect,
 		[VERB_outages] = format_outage,
 		[VERB_cluster] = format_nodes,
 		[VERB_doctor] = format_doctor,

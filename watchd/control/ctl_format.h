@@ -37,7 +37,7 @@ struct format {
 void format_line(struct format *, const cJSON *line);
 
 /* In ctl_{ages,cluster,content,doctor,maintenance,order,outages,primaries,
- * queue,recipients,status}.c. */
+ * queue,recipients,redirect,status}.c. */
 void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
@@ -61,6 +61,8 @@ void format_doctor(struct format *, const cJSON *finding);
 void format_doctor_end(struct format *, const cJSON *done);
 void format_maintenance(struct format *, const cJSON *window);
 void format_maintenance_end(struct format *, const cJSON *done);
+void format_redirect(struct format *, const cJSON *redirect);
+void format_redirect_end(struct format *, const cJSON *done);
 void format_nodes(struct format *, const cJSON *node);
 void format_nodes_end(struct format *, const cJSON *done);
 
@@ -75,6 +77,11 @@ void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;
  * negative: padded, never cut. */
 void format_cell(FILE *, const char *text, int width);
+/* "mx1.example.org, mx2.example.org", of an array of hosts; without one "its MX
+ * records". */
+void format_hosts(struct format *, const cJSON *hosts);
+/* "by root", of the number "uid"; nothing if that is null. */
+void format_who(struct format *, const cJSON *);
 /* "3d4h", the time between now and `key`; "-" for null or absent. */
 const char *format_age(const struct format *, const cJSON *, const char *key,
     char *dst, size_t size);

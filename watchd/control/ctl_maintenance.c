@@ -2,7 +2,6 @@
  * ctl_maintenance: `mxwatchctl maintenance`: a table of 80 columns, and the
  * answer when a window was ordered or ended. Times are in the client's time
  * zone. */
-#include <pwd.h>
 #include <string.h>
 
 #include "base/calendar.h"
@@ -38,21 +37,6 @@ put_subjects(struct format *f, const cJSON *w)
 		    p == 1 ? "primary" : "primaries");
 }
 
-static void
-put_who(struct format *f, const cJSON *w)
-{
-	const struct passwd *pw;
-
-	if (!cJSON_IsNumber(json_get(w, "uid")))
-		return;
-	pw = getpwuid((uid_t)json_get_int(w, "uid"));
-	fprintf(f->out, "by ");
-	if (pw != NULL)
-		format_cell(f->out, pw->pw_name, 0);
-	else
-		fprintf(f->out, "uid %.0f", json_get_num(w, "uid"));
-}
-
 /* A recurring window has its name and its rule on a line of its own. */
 static void
 put_details(struct format *f, const cJSON *w)
@@ -69,7 +53,7 @@ put_details(struct format *f, const cJSON *w)
 		fprintf(f->out, "\", ");
 		format_cell(f->out, json_get_text(w, "every"), 0);
 	}
-	put_who(f, w);
+	format_who(f, w);
 	if (reason[0] != '\0') {
 		fprintf(f->out, ": ");
 		format_cell(f->out, reason, 0);

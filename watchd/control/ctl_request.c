@@ -70,6 +70,40 @@ maintenance_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
 	return (!length || !until) && (!is_given(o, FIELD_END) || *least == 0);
 }
 
+/* The number of arguments of redirect: a domain and its hosts, or none; false:
+ * wrong usage. */
+static bool
+redirect_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
+    int *want)
+{
+	bool ends = is_given(o, FIELD_END), lists = o->nwords == 1 && !ends;
+
+	if ((fields & FIELD_TO) == 0)
+		return true;
+	*least = o->nwords > 1 ? 2 : 0;
+	*want = o->nwords > 1 ? o->nwords - 1 : 0;
+	return !(ends && (o->nwords > 1 || is_given(o, FIELD_FOR))) &&
+	    !(lists && (is_given(o, FIELD_FOR) || is_given(o, FIELD_DRY_RUN)));
+}
+
+/* The hosts are one field. */
+static void
+add_redirect_words(cJSON *r, const struct ctl_options *o, uint64_t fields)
+{
+	char *hosts = NULL, *longer;
+
+	if ((fields & FIELD_TO) == 0 || o->nwords == 1)
+		return;
+	for (int i = 2; i < o->nwords; i++) {
+		longer = mem_printf("%s%s%s", hosts != NULL ? hosts : "",
+		    hosts != NULL ? "," : "", o->word[i]);
+		mem_free(&hosts);
+		hosts = longer;
+	}
+	json_text(r, "to", hosts);
+	mem_free(&hosts);
+}
+
 /* The number of arguments of cluster: the action and its subject; false: wrong
  * usage. "status" may be omitted. */
 static bool
@@ -191,6 +225,7 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	want += (v->fields & FIELD_OUTAGE) != 0;
 	if (!alert_words_fit(o, v->fields, &least, &want) ||
 	    !maintenance_words_fit(o, v->fields, &least, &want) ||
+	    !redirect_words_fit(o, v->fields, &least, &want) ||
 	    !cluster_words_fit(o, v->fields, &least, &want) || got < least ||
 	    got > want || !options_fit(o, v->fields)) {
 		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
@@ -210,6 +245,7 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	if ((v->fields & FIELD_ADD) != 0)
 		json_text(r, "add", o->word[got]);
 	add_alert_words(r, o, v->fields);
+	add_redirect_words(r, o, v->fields);
 	add_cluster_words(r, o, v->fields);
 	add_options(r, o);
 	if ((v->fields & FIELD_WAIT) != 0 && !is_given(o, FIELD_DRY_RUN))

@@ -72,6 +72,28 @@ put_maintenance(struct format *f, const cJSON *m)
 	fprintf(f->out, "\n");
 }
 
+/* "to mx9.example.net until 2026-12-07 10:00, instead of mx1.example.org: moved"
+ */
+static void
+put_redirect(struct format *f, const cJSON *r)
+{
+	const char *reason = json_get_text(r, "reason");
+	char t[32];
+
+	fprintf(f->out, "to ");
+	format_hosts(f, json_get(r, "to"));
+	if (cJSON_IsNumber(json_get(r, "until")))
+		fprintf(f->out, " until %s",
+		    calendar_time_fmt(json_get_int(r, "until"), t, sizeof(t)));
+	fprintf(f->out, ", instead of ");
+	format_hosts(f, json_get(r, "instead_of"));
+	if (reason[0] != '\0') {
+		fprintf(f->out, ": ");
+		format_cell(f->out, reason, 0);
+	}
+	fprintf(f->out, "\n");
+}
+
 static void
 primary_cells(struct format *f, const struct table *t, const cJSON *p)
 {
@@ -144,6 +166,10 @@ domain_row(struct format *f, const struct table *t, const cJSON *d)
 	if (cJSON_IsObject(json_get(d, "maintenance"))) {
 		fprintf(f->out, "  maintenance ");
 		put_maintenance(f, json_get(d, "maintenance"));
+	}
+	if (cJSON_IsObject(json_get(d, "redirect"))) {
+		fprintf(f->out, "  redirected ");
+		put_redirect(f, json_get(d, "redirect"));
 	}
 	format_owner_row(f, d);
 	flush_progress(f, json_get(d, "flush"));
@@ -381,6 +407,10 @@ domain_block(struct format *f, const cJSON *d)
 	if (cJSON_IsObject(json_get(d, "maintenance"))) {
 		fprintf(f->out, "window    maintenance ");
 		put_maintenance(f, json_get(d, "maintenance"));
+	}
+	if (cJSON_IsObject(json_get(d, "redirect"))) {
+		fprintf(f->out, "redirect  ");
+		put_redirect(f, json_get(d, "redirect"));
 	}
 	if (cJSON_IsObject(json_get(d, "breaker")))
 		format_text(f, "breaker",

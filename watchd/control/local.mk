@@ -23,6 +23,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_primaries.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
+	watchd/control/ctl_redirect.c \
 	watchd/control/ctl_request.c watchd/control/ctl_request.h \
 	watchd/control/ctl_schema.c watchd/control/ctl_schema.h \
 	watchd/control/ctl_status.c \
@@ -47,6 +48,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_outages.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_recipients.c \
+	watchd/control/verb_redirect.c \
 	watchd/control/verb_stats.c \
 	watchd/control/verb_status.c \
 	watchd/control/verb_vault.c \
@@ -82,12 +84,12 @@ TESTS += tests/lint/pages
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_control_content tests/unit/test_ctl \
-	tests/unit/test_happened
+	tests/unit/test_control_content tests/unit/test_control_redirect \
+	tests/unit/test_ctl tests/unit/test_happened
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_control_content tests/unit/test_ctl \
-	tests/unit/test_happened
+	tests/unit/test_control_content tests/unit/test_control_redirect \
+	tests/unit/test_ctl tests/unit/test_happened
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
@@ -114,6 +116,11 @@ tests_unit_test_control_cluster_SOURCES = tests/unit/test_control_cluster.c \
 	tests/unit/control_cluster_fake.c tests/unit/control_cluster_fake.h \
 	$(CONTROL_WORLD)
 tests_unit_test_control_cluster_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_redirect_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_redirect_SOURCES = \
+	tests/unit/test_control_redirect.c $(CONTROL_WORLD)
+tests_unit_test_control_redirect_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c

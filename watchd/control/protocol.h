@@ -23,7 +23,8 @@
  *	from, until	a time: "now", "+2h" (from now), "2026-12-01 02:00" in
  *		the time zone of the daemon, or RFC 3339
  *	hold	true: no mail is delivered during the window
- *	end	the id or the name of a maintenance window
+ *	end	the id or the name of a maintenance window; the domain of a
+ *		redirect
  *	outage	the id of an outage, digits
  *	pattern	a shell pattern of domains, "*.example.org"
  *	sender, recipient	an address, or a pattern; "" as a sender:
@@ -49,6 +50,7 @@
  *		"release", "takeover", "move"
  *	node	the name of a node
  *	now	true: check now, instead of showing earlier findings
+ *	to	hosts as for the option primary, separated by commas
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -126,6 +128,14 @@
  *		every (null: it occurs once), domains and primaries (arrays of
  *		names), active, from, until (of the active or the next one),
  *		hold, uid (who ordered it, or null), reason
+ *	redirect	with domain and to: severity ("warning"), text: a line for
+ *		what may keep its mail from arriving there; done: event
+ *		("begin", "dry_run"), domain, to, instead_of (arrays of hosts;
+ *		the latter empty: by MX records), until (null: it is ended),
+ *		messages (queued; null: at another node). With end: done: event
+ *		("end"), domain, instead_of (again used), messages. Else a
+ *		redirect a line: domain, to, instead_of (null: the domain is not
+ *		configured), in_force, since, until, uid, reason
  *	outages	an element of `outages` of mxwatch-status(7) a line, the newest
  *		first: of all, of the one primary or of the domain and its
  *		primaries, or the one; done: shown, availability (array of
@@ -133,8 +143,8 @@
  *		those primaries, or of all if they are 100 at most)
  *	events	number, time, what ("state", "primary", "flush", "expired",
  *		"breaker", "route", "spool", "reload", "start", "alert",
- *		"operator"), domain, host, text a line, the oldest first; with
- *		follow also "alive", once a minute. done: shown
+ *		"operator", "redirect"), domain, host, text a line, the oldest
+ *		first; with follow also "alive", once a minute. done: shown
  *	doctor	a finding a line: domain ("": this host), check, severity
  *		("error", "warning", "info", and with a domain "ok"), text,
  *		remedy (or ""), checked; done: errors, warnings, infos (the
@@ -214,6 +224,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_NOW	FIELD_BIT(43)
 #define FIELD_AFTER	FIELD_BIT(44)
 #define FIELD_RCPTS	FIELD_BIT(45)
+#define FIELD_TO	FIELD_BIT(46)
 /* Fields that select among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -240,7 +251,7 @@ struct control_field {
 	/* For people, of an option: "TIME", and its purpose. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   48
+#define CONTROL_FIELDS	   49
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -339,6 +350,11 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[DOMAIN | PRIMARY [--from TIME] --until TIME | --for TIME "       \
 	    "[--hold] | --end ID]",                                            \
 	    "list, add and end maintenance windows")                           \
+	VERB(redirect,                                                         \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_TO |            \
+		FIELD_FOR | FIELD_END | FIELD_DRY_RUN,                         \
+	    "[DOMAIN HOST ... [--for TIME] | --end DOMAIN] [--dry-run]",       \
+	    "send the mail of a domain to other hosts")                        \
 	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
 	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
 	    "the record of outages")                                           \

@@ -55,6 +55,25 @@ say_maintenance(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "window.");
 }
 
+static void
+say_redirect(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	const struct snap_redirect *r = &d->redirect;
+	char since[32], left[32], end[48] = "until that is ended";
+
+	if (r->until != 0)
+		(void)snprintf(end, sizeof(end), "for %s more",
+		    why_ago(now_ms, r->until * 1000, left, sizeof(left)));
+	json_say(list,
+	    "By the order of an operator %s ago (uid %lld%s%s) its mail goes "
+	    "to "
+	    "%s, %s; the configuration says %s. `mxwatchctl redirect --end %s` "
+	    "ends that.",
+	    why_ago(r->since * 1000, now_ms, since, sizeof(since)),
+	    (long long)r->uid, r->reason[0] != '\0' ? ", " : "", r->reason,
+	    r->to, end, r->instead_of, d->name);
+}
+
 /* The primary refuses what it should accept, and the consequences. */
 static void
 say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
@@ -179,6 +198,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 			sizeof(since)));
 	if (d->learns)
 		say_learned(list, d, now_ms);
+	if (d->redirect.active)
+		say_redirect(list, d, now_ms);
 	if (d->removed)
 		json_say(list,
 		    "%s was removed from the configuration: no new mail is "

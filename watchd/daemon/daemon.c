@@ -21,6 +21,7 @@
 #include "daemon/maintained.h"
 #include "daemon/privileges.h"
 #include "daemon/questions.h"
+#include "daemon/redirected.h"
 #include "daemon/removed.h"
 #include "daemon/soft_state.h"
 
@@ -59,6 +60,7 @@ on_tick(void *arg)
 	daemon_alerts_tick(d);
 	backups_tick(d);
 	maintained_tick(d);
+	redirected_tick(d);
 	clustered_tick(d);
 	domains_tick(d->domains);
 	daemon_ledger_tick(d);
@@ -319,6 +321,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.alert.arg = d;
 	co.maintenance = daemon_maintenance_ops;
 	co.maintenance.arg = d;
+	co.redirect = daemon_redirect_ops;
+	co.redirect.arg = d;
 	co.doctor = daemon_doctor_ops;
 	co.doctor.arg = d;
 	clustered_control(d, &co.cluster);
@@ -399,6 +403,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
 	daemon_ledger_create(d);
+	redirected_create(d);
 	d->backup_names = backup_names_create();
 	backup_names_attach(d->conf, d->backup_names);
 	d->removed = removed_create(d);
@@ -483,6 +488,7 @@ daemon_destroy(struct daemon **dp)
 	alert_share_destroy(&d->alert_share);
 	removed_destroy(&d->removed);
 	maintained_destroy(d);
+	redirected_destroy(d);
 	daemon_ledger_destroy(d);
 	soft_state_destroy(&d->soft_state);
 	dns_destroy(&d->dns);

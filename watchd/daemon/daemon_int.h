@@ -54,6 +54,7 @@ struct daemon {
 	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct domains_from *domains_from;
 	struct maintenance_keeper *maintained;
+	struct redirect_keeper *redirected;
 	struct doctor *doctor; /* NULL: not created yet */
 	struct snapshot_box *box;
 	struct history *history;
@@ -191,6 +192,10 @@ uint64_t daemon_reload(struct daemon *);
  * refused: the result goes to domains_from_judged(). A former offer that has
  * not begun is dropped; NULL drops it without another. */
 void reload_domains(struct daemon *, struct domain_texts *);
+/* The redirects have changed: puts them into force without reading the file or
+ * the source. The end of that, or of a reload that is in progress and has them
+ * already, goes to redirected_settle(). */
+void reload_redirects(struct daemon *);
 /* 1: in progress; 0; or negative, and the old configuration stays. The
  * findings, of that reload or a later one, are borrowed until the next turn of
  * the loop. */

@@ -12,6 +12,7 @@
 #include "daemon/backups.h"
 #include "daemon/cluster_show.h"
 #include "daemon/maintained.h"
+#include "daemon/redirected.h"
 #include "daemon/removed.h"
 
 #define SLICE_NS      (2 * CLOCK_MS) /* of a slice */
@@ -110,6 +111,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 	const struct conf_domain *cd = config_settings(d->conf, name);
 	struct snap_domain *s, *made;
 	struct snap_verdict said[SNAP_NODES];
+	char redirect[REDIRECTED_SHOW_ROOM];
 
 	s = snap_domain_create(name, watch_count(d->watch, name));
 	s->count = *ds;
@@ -127,6 +129,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 	fill_list(d, s);
 	s->alerts = daemon_alerts_of(d, name);
 	maintained_show(d, s, was);
+	redirected_show(cd, &s->redirect, redirect);
 	cluster_show_domain(d->cluster, s, said);
 	/* The strings belong to the watch and the cluster. */
 	made = snap_domain_copy(s);

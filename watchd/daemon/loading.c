@@ -9,11 +9,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/elsewhere.h"
+#include "config/redirect.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/file_check.h"
 #include "daemon/findings.h"
 #include "daemon/privileges.h"
+#include "daemon/redirected.h"
 #include "daemon/removed.h"
 #include "exporters/prometheus.h"
 
@@ -97,6 +99,7 @@ loading_free(struct helper_job *job)
 	config_unref(&l->conf);
 	config_unref(&l->old);
 	domain_texts_unref(&l->texts);
+	redirect_set_unref(&l->redirects);
 	mem_free(&l);
 }
 
@@ -185,7 +188,7 @@ load_local(struct loading *l)
 	char changed[256];
 	struct config *local;
 
-	if (l->source)
+	if (l->kind != LOADING_FILE)
 		return config_ref(elsewhere_local(l->old));
 	local = daemon_config(l->old->file, &l->errs);
 	if (local == NULL)
@@ -200,42 +203,72 @@ load_local(struct loading *l)
 	return local;
 }
 
+/* The configuration without redirects. NULL: there are findings. */
+static struct config *
+load_base(struct loading *l)
+{
+	struct config *local, *base = NULL;
+
+	if (l->kind == LOADING_REDIRECTS)
+		return config_ref(config_base(l->old));
+	local = load_local(l);
+	if (local != NULL)
+		base = join(l, local);
+	config_unref(&local);
+	return base;
+}
+
+/* A base that is in force must not be given another list of removed domains:
+ * it is never returned itself. */
+static struct config *
+redirected(struct loading *l, struct config *base)
+{
+	if (l->redirects == NULL && l->kind != LOADING_REDIRECTS)
+		return config_ref(base);
+	return config_redirected(base, l->redirects);
+}
+
 static void
 run_load(struct helper_job *job)
 {
 	struct loading *l = (struct loading *)job;
-	struct config *local = load_local(l);
+	struct config *base = load_base(l);
 	struct mx_errbuf eb = { "" };
 
-	if (local != NULL)
-		l->conf = join(l, local);
-	config_unref(&local);
+	if (base != NULL)
+		l->conf = redirected(l, base);
+	config_unref(&base);
 	if (l->conf == NULL)
 		return;
 	backup_names_attach(l->conf, l->d->backup_names);
-	if (l->source)
+	if (l->kind == LOADING_SOURCE)
 		check_shrink(l);
-	l->setup = l->source ? smtpd_setup_domains(l->conf) :
-			       smtpd_setup_create(l->conf, &eb);
+	l->setup = l->kind == LOADING_FILE ? smtpd_setup_create(l->conf, &eb) :
+					     smtpd_setup_domains(l->conf);
 	if (l->setup == NULL) {
 		finding(&l->errs, false, l->conf->file, 0, "%s", eb.text);
 		return;
 	}
+	if (l->kind == LOADING_FILE)
+		redirected_findings(l->conf, &l->errs);
 	l->diff = conf_diff_create(l->old, l->conf);
 	keep_removed(l);
-	if (!l->source)
+	conf_diff_removed(l->diff);
+	if (l->kind == LOADING_FILE)
 		l->self = self_create(l->conf);
 }
 
 struct loading *
-loading_begin(struct daemon *d, struct domain_texts *texts,
-    void (*done)(struct helper_job *))
+loading_begin(struct daemon *d, enum loading_kind kind,
+    struct domain_texts *texts, void (*done)(struct helper_job *))
 {
 	struct loading *l = mem_alloc(sizeof(*l));
 
 	l->d = d;
-	l->source = texts != NULL;
-	l->texts = domain_texts_ref(l->source ? texts : domains_from_good(d));
+	l->kind = kind;
+	l->texts = domain_texts_ref(
+	    kind == LOADING_SOURCE ? texts : domains_from_good(d));
+	l->redirects = redirect_set_ref(redirected_set(d));
 	l->old = config_ref(d->conf);
 	l->job.run = run_load;
 	l->job.done = done;

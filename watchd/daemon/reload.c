@@ -14,7 +14,8 @@
  *
  * The domains of a source (domains_from) go the same way, without the file:
  * LOAD joins them with the configuration of the file that is in force.
- * Listeners, certificates and files stay as they are.
+ * Listeners, certificates and files stay as they are. So do the redirects of an
+ * operator, without the source.
  *
  * A request during a reload is answered by another reload after it; several
  * such requests by one. At shutdown a reload in progress is either completed as
@@ -33,6 +34,7 @@
 #include "daemon/findings.h"
 #include "daemon/loading.h"
 #include "daemon/questions.h"
+#include "daemon/redirected.h"
 #include "daemon/removed.h"
 
 #define SLICE	      (5 * CLOCK_MS) /* in one turn */
@@ -55,6 +57,7 @@ struct reload {
 	char backup[TEXT_DOMAIN_MAX]; /* mx_backup: last domain applied */
 	bool again; /* requested during this reload */
 	struct domain_texts *offered; /* during this reload; NULL */
+	bool redirect; /* the redirects changed during this reload */
 	uint64_t number; /* of the present reload, or the last one */
 	struct loop_timer *timer; /* next slice; FILES: its deadline */
 	/* Domains that left with mail queued, their messages; the first such
@@ -108,7 +111,8 @@ reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 
 /* ---- ending and beginning */
 
-static void reload_begin(struct reload *, struct domain_texts *);
+static void
+reload_begin(struct reload *, enum loading_kind, struct domain_texts *);
 
 /* Logs the number of domains by kind of change. */
 static void
@@ -171,20 +175,28 @@ static void
 reload_end(struct reload *r, int rc)
 {
 	struct loading *l = r->l;
+	enum loading_kind kind = l->kind;
 	struct domain_texts *offered;
 
-	if (l->source)
+	if (kind == LOADING_SOURCE)
 		end_of_source(r, rc);
-	else
+	else if (kind == LOADING_FILE)
 		end_of_file(r, rc);
+	else
+		daemon_log_findings(&l->errs);
 	loading_drop(l);
 	r->l = NULL;
 	r->state = RELOAD_IDLE;
-	if (r->again) {
-		reload_begin(r, NULL);
+	/* A failure is final when no other attempt follows. */
+	redirected_settle(r->d,
+	    kind == LOADING_REDIRECTS && !r->redirect ? rc : 0);
+	if (r->redirect) {
+		reload_begin(r, LOADING_REDIRECTS, NULL);
+	} else if (r->again) {
+		reload_begin(r, LOADING_FILE, NULL);
 	} else if ((offered = r->offered) != NULL) {
 		r->offered = NULL;
-		reload_begin(r, offered);
+		reload_begin(r, LOADING_SOURCE, offered);
 		domain_texts_unref(&offered);
 	}
 }
@@ -209,7 +221,7 @@ on_loaded(struct helper_job *job)
 	/* Refused at shutdown: applying it would open listeners again. */
 	if (l->diff != NULL && d->draining)
 		(void)mx_fail(&eb, MX_EBUSY, "shutting down");
-	else if (l->diff != NULL && !l->source)
+	else if (l->diff != NULL && l->kind == LOADING_FILE)
 		(void)reload_outside(d, l->conf, &eb);
 	if (eb.text[0] != '\0')
 		finding(&l->errs, false, d->conf->file, 0, "%s", eb.text);
@@ -217,25 +229,27 @@ on_loaded(struct helper_job *job)
 		reload_end(r, -MX_ESYNTAX);
 		return;
 	}
-	if (!l->source)
+	if (l->kind == LOADING_FILE)
 		self_replace(&d->self, &l->self, loop_now(d->loop));
 	smtpd_setup_open(d->smtpd, l->setup);
 	apply_begin(d, l->conf);
 	reload_next(r, RELOAD_CHANGE);
 }
 
-/* `texts`: the source's domains to load; NULL: the file is loaded. */
+/* Whatever is loaded, it has the redirects of now. */
 static void
-reload_begin(struct reload *r, struct domain_texts *texts)
+reload_begin(struct reload *r, enum loading_kind kind,
+    struct domain_texts *texts)
 {
 	r->left = r->left_messages = 0;
-	if (texts == NULL) {
+	r->redirect = false;
+	if (kind == LOADING_FILE) {
 		r->again = false;
 		r->number++;
 		service_reloading();
 	}
 	r->state = RELOAD_LOAD;
-	r->l = loading_begin(r->d, texts, on_loaded);
+	r->l = loading_begin(r->d, kind, texts, on_loaded);
 }
 
 /* ---- CHANGE, FILES, REMOVE */
@@ -309,7 +323,7 @@ reload_use(struct reload *r)
 		    "reload=waiting files=%zu effect=\"recipients of new "
 		    "files get 451 until they are read\"",
 		    unread);
-	if (!r->l->source) {
+	if (r->l->kind == LOADING_FILE) {
 		descriptors_share_log(r->l->conf, &shares);
 		smtpd_bound(d->smtpd, shares.sessions);
 		deliver_limit(d->deliver, shares.deliveries);
@@ -397,7 +411,7 @@ daemon_reload(struct daemon *d)
 	struct reload *r = d->reload;
 
 	if (r->state == RELOAD_IDLE) {
-		reload_begin(r, NULL);
+		reload_begin(r, LOADING_FILE, NULL);
 		return r->number;
 	}
 	r->again = true;
@@ -411,9 +425,20 @@ reload_domains(struct daemon *d, struct domain_texts *texts)
 
 	domain_texts_unref(&r->offered);
 	if (texts != NULL && r->state == RELOAD_IDLE)
-		reload_begin(r, texts);
+		reload_begin(r, LOADING_SOURCE, texts);
 	else
 		r->offered = domain_texts_ref(texts);
+}
+
+void
+reload_redirects(struct daemon *d)
+{
+	struct reload *r = d->reload;
+
+	if (r->state == RELOAD_IDLE)
+		reload_begin(r, LOADING_REDIRECTS, NULL);
+	else
+		r->redirect = true;
 }
 
 bool

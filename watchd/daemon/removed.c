@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/removed.h"
+#include "daemon/redirected.h"
 
 #define PREFIX	 "settings/"
 #define TEXT_MAX (256u << 10) /* 1,000 primaries of the longest names */
@@ -193,6 +194,7 @@ removed_over(struct removed *r, const char *name, bool mx_backup,
 	deliver_route_again(d->deliver, name);
 	stats_domain_drop(d->stats, name, mx_backup);
 	daemon_ledger_maintained(d, OUTAGE_DOMAIN, name, false, "");
+	redirected_over(d, name);
 }
 
 struct removed *
