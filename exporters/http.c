@@ -13,9 +13,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "net/listen_socket.h"
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
-#define HTTP_BACKLOG		   64
+#define HTTP_BACKLOG		   SOMAXCONN
 
 /* ---- the servers */
 
@@ -40,10 +41,10 @@ on_connection(void *arg MX_UNUSED, struct MHD_Connection *c MX_UNUSED,
 		mem_free(context);
 }
 
-/* On the address, or on a socket that is listening already (MHD then owns it).
- * NULL and errno on failure. */
+/* Serves on a listening socket, which MHD then owns. The address is not given
+ * as well: MHD 1.0 refuses that. NULL on failure. */
 static struct MHD_Daemon *
-start(struct http *h, const struct conf_listen *l, int fd)
+start(struct http *h, int fd)
 {
 	const struct conf_web *conf = &h->conf->web;
 	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
@@ -53,11 +54,6 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	sigset_t before;
 	size_t n = 0;
 
-	if (l->addr.u.sa.sa_family == AF_INET6)
-		flags |= MHD_USE_IPv6;
-	if (fd >= 0)
-		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET,
-			fd, NULL };
 	if (h->tls.cert != NULL) {
 		flags |= MHD_USE_TLS;
 		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT,
@@ -74,7 +70,7 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	thread_signals_off(&before);
 	mhd = MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
-	    MHD_OPTION_SOCK_ADDR, &l->addr.u.sa, MHD_OPTION_CONNECTION_LIMIT,
+	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)conf->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((conf->timeout_ms + 999) / 1000),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -86,27 +82,49 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	return mhd;
 }
 
-/* 0, or a negative code with *eb. */
+/* The socket is opened here, since MHD does not report why it cannot: 1.0 loses
+ * errno. The descriptor, or a negative code with *eb. */
 static int
-serve(struct http *h, struct server *s, const struct conf_listen *l,
-    struct mx_errbuf *eb)
+open_socket(struct server *s, const struct conf_listen *l, struct mx_errbuf *eb)
 {
 	const char *path = conf_listen_path(l);
-	int fd = -1, rc;
+	int fd, rc;
 
-	s->listen = l;
-	s->local.fd = -1;
 	if (path != NULL) {
 		rc = local_socket_listen(&s->local, path, HTTP_BACKLOG, eb);
 		if (rc != 0)
 			return rc;
 		fd = s->local.fd;
 		s->local.fd = -1; /* MHD closes it */
+		return fd;
 	}
-	s->daemon = start(h, l, fd);
+	fd = listen_socket(&l->addr);
+	if (fd >= 0 && listen(fd, HTTP_BACKLOG) == 0)
+		return fd;
+	rc = mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s", l->text,
+	    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* 0, or a negative code with *eb. */
+static int
+serve(struct http *h, struct server *s, const struct conf_listen *l,
+    struct mx_errbuf *eb)
+{
+	int fd;
+
+	s->listen = l;
+	s->local.fd = -1;
+	if ((fd = open_socket(s, l, eb)) < 0)
+		return fd;
+	s->daemon = start(h, fd);
 	if (s->daemon == NULL)
-		return mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s",
-		    l->text, strerror(errno));
+		return mx_fail(eb, MX_ENET,
+		    "cannot serve HTTP on %s: libmicrohttpd does not start; is "
+		    "there a limit of threads, descriptors or memory?",
+		    l->text);
 	return 0;
 }
 
@@ -177,7 +195,7 @@ retire(struct http *h, struct server *s, int64_t now)
 	struct MHD_Daemon *fresh;
 	int fd = info != NULL ? dup(info->listen_fd) : -1;
 
-	fresh = fd >= 0 ? start(h, s->listen, fd) : NULL;
+	fresh = fd >= 0 ? start(h, fd) : NULL;
 	if (fresh == NULL) {
 		log_error("web",
 		    "listen=%s problem=\"cannot serve with the new"
