@@ -156,6 +156,17 @@ static const struct {
 	{ "429 for a year",
 	    "HTTP/1.1 429 No\r\nRetry-After: 31536000\r\n" EMPTY, SITE_CLOSES,
 	    CARRY_RETRY, "HTTP 429", 86400000 },
+	{ "429 for longer than there are numbers",
+	    "HTTP/1.1 429 No\r\nRetry-After: 99999999999999999999\r\n" EMPTY,
+	    SITE_CLOSES, CARRY_RETRY, "HTTP 429", 86400000 },
+	{ "429 to a date",
+	    "HTTP/1.1 429 No\r\nRetry-After: Fri, 31 Dec 2999 23:59:59 GMT"
+	    "\r\n" EMPTY,
+	    SITE_CLOSES, CARRY_RETRY, "HTTP 429", 86400000 },
+	{ "429 to a date that is over",
+	    "HTTP/1.1 429 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT"
+	    "\r\n" EMPTY,
+	    SITE_CLOSES, CARRY_RETRY, "HTTP 429", 0 },
 	{ "429 for nonsense", "HTTP/1.1 429 No\r\nRetry-After: -7\r\n" EMPTY,
 	    SITE_CLOSES, CARRY_RETRY, "HTTP 429", 0 },
 	{ "500", "HTTP/1.1 500 No\r\n" EMPTY, SITE_CLOSES, CARRY_RETRY,

@@ -4,9 +4,11 @@
  * complete content is a success, or for an existing file 304, which confirms
  * it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "fetch/via_curl.h"
@@ -15,8 +17,10 @@
 #include "config.h"
 #endif
 
-#define HTTP_OK	  200
-#define HTTP_SAME 304 /* RFC 9110 15.4.5 */
+#define HTTP_OK		200
+#define HTTP_SAME	304 /* RFC 9110 15.4.5 */
+
+#define RETRY_AFTER_MAX INT64_C(86400) /* seconds */
 
 static long
 status_of(const struct transfer *t)
@@ -252,18 +256,34 @@ content_result(struct transfer *t, CURLcode rc, long status,
 	}
 }
 
+/* Seconds or a date (RFC 9110 10.2.3); 0: neither. Read from the header, since
+ * CURLINFO_RETRY_AFTER of libcurl 8.14 ends at six hours. */
+static int64_t
+retry_after_ms(const struct transfer *t)
+{
+	struct curl_header *h;
+	int64_t sec;
+
+	if (curl_easy_header(t->easy, "Retry-After", 0, CURLH_HEADER, -1, &h) !=
+	    CURLHE_OK)
+		return 0;
+	if (h->value[strspn(h->value, "0123456789")] == '\0')
+		sec = strtoll(h->value, NULL, 10);
+	else
+		sec = curl_getdate(h->value, NULL) - clock_wall_ms() / 1000;
+	if (sec <= 0)
+		return 0;
+	return (sec < RETRY_AFTER_MAX ? sec : RETRY_AFTER_MAX) * 1000;
+}
+
 void
 via_http_result(struct transfer *t, int curl_code, struct send_result *r)
 {
 	CURLcode rc = (CURLcode)curl_code;
 	long status = status_of(t);
-	curl_off_t after = 0;
 
 	r->result = CARRY_RETRY;
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
-	if (after > 0)
-		r->retry_after_ms =
-		    after > 86400 ? INT64_C(86400000) : (int64_t)after * 1000;
+	r->retry_after_ms = retry_after_ms(t);
 	if (is_wanted(t)) {
 		content_result(t, rc, status, r);
 		return;
