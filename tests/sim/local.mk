@@ -40,7 +40,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=addr_local_list \
+	-Wl,--wrap=addr_local_list,--wrap=address_route \
 	-Wl,--wrap=apply_domain,--wrap=removed_over,--wrap=config_load_as \
 	-Wl,--wrap=bounce_expire,--wrap=bounce_warn \
 	-Wl,--wrap=health_feed,--wrap=host_init,--wrap=host_room \

@@ -11,6 +11,7 @@
 #include "daemon/clustered.h"
 #include "daemon/daemon_int.h"
 #include "daemon/file_check.h"
+#include "primary/address.h"
 #include "primary/host.h"
 #include "tests/sim/sim_judge.h"
 #include "tests/sim/sim_world_int.h"
@@ -253,6 +254,16 @@ __wrap_addr_local_list(struct net_addr **list, size_t *n)
 	*list = NULL;
 	*n = 0;
 	return 0;
+}
+
+/* So would its routes. This one has IPv4, and IPv6 from a private address. */
+enum address_route
+__wrap_address_route(const struct net_addr *to, const struct net_addr *source);
+enum address_route
+__wrap_address_route(const struct net_addr *to,
+    const struct net_addr *source MX_UNUSED)
+{
+	return to->u.sa.sa_family == AF_INET ? ADDRESS_FIT : ADDRESS_UNFIT;
 }
 
 /* ---- no files but those of the world */
