@@ -143,4 +143,4 @@ def test_wrong_lists_are_said(stack):
     d = stack.mxwatchd({"a.test": DOWN}, defaults="", start=False,
                        smtpd='dnsbl = {"bl.test=127.0.0.[2"}')
     r = d.run("-n", "-c", d.conf)
-    assert r.returncode != 0 and "has a filter that is none" in r.stderr
+    assert r.returncode != 0 and "has an invalid filter" in r.stderr

@@ -37,7 +37,7 @@ TEXTS = [
      ["2: error: dsn: lifetime " + UNIT.format(5), "3: error: vault: keep " + UNIT.format(7),
       '4: error: ledger: keep "90" has no unit; write "90d" (days), or "90h" (hours)']),
     ("seconds of a probe", "defaults { probe { interval = 60 } }",
-     ['2: warning: defaults: probe: interval "60" has no unit and is taken as seconds; '
+     ['2: warning: defaults: probe: interval "60" has no unit and is read as seconds; '
       'write "60s"']),
     ("a blank before the unit", 'defaults { lifetime = "30 d" }',
      ['2: error: defaults: lifetime "30 d" is not a time; write a number with a unit, such as '
@@ -48,12 +48,12 @@ TEXTS = [
     ("one quote mended", 'domain "a.test" { primary = "mx1.a.test\u201d }',
      ['2: error: domain "a.test": primary' + CALL % "201D"]),
     ("no-break spaces", "defaults {\n\u00a0\u00a0lifetime = \"30d\"\n}",
-     ["3: error: defaults: a no-break space (U+00A0); write a plain blank"]),
+     ["3: error: defaults: a no-break space (U+00A0); write a plain space"]),
     ("a dash in a name", 'domain "a.test" { primary = "mx\u20131.a.test" }',
      ['2: error: domain "a.test": primary "mx???1.a.test" %s; it holds a dash (U+2013): write '
       'the plain -' % HOST]),
     ("lines that end in CR", "# a comment\rdefaults { lifetime = \"30d\" }",
-     ["2: error: a carriage return that ends no line; end lines with LF or CR LF"]),
+     ["2: error: a carriage return within a line; end lines with LF or CR LF"]),
     ("the second and the fifth of a list",
      'domain "a.test" { primary = {\n "mx1.a.test",\n "mx 2",\n "mx3.a.test",\n "mx4.a.test",\n'
      ' "mx5.a.test:smtp" } }',
@@ -69,7 +69,7 @@ TEXTS = [
      ['2: error: domain "a.test": the section is not closed before domain at line 4; a } is '
       'missing']),
     ("a semicolon", "seccomp = yes;",
-     ['2: error: ";" has no meaning here; take it out']),
+     ['2: error: ";" has no meaning here; remove it']),
     ("a domain twice", 'domain "a.test" { }\ndomain "A.Test." { }',
      ['3: error: domain "a.test" is listed twice (first at CONF:2)']),
     ("an address that is a name", 'web { listen = "localhost:10125" }',
@@ -82,8 +82,8 @@ TEXTS = [
     ("pages through what is out",
      'domain "a.test" { primary = "mx1.a.test" }\n'
      'receiver "m" { type = email  smarthost = "smtp://mx1.a.test:587"  to = {"o@b.test"} }',
-     ['3: error: receiver "m": smarthost "smtp://mx1.a.test:587" is a primary that is '
-      'watched; its outage could not be told']),
+     ['3: error: receiver "m": smarthost "smtp://mx1.a.test:587" is a monitored primary; '
+      'its outage could not be reported']),
     ("a certificate alone", 'smtpd { listen = "127.0.0.1:{port}"  tls_cert = "/etc/hostname" }',
      ["2: error: smtpd: tls_cert is set without tls_key"]),
     ("recipients that are not there", 'domain "a.test" { recipients = "{dir}/none" }',
@@ -94,7 +94,7 @@ TEXTS = [
     ("a program that is not there",
      'receiver "x" { type = exec  command = {"{dir}/none"} }',
      ['2: warning: receiver "x": command "{dir}/none" cannot be run: No such file or directory; '
-      'nobody is told by this receiver until it can']),
+      'this receiver gets no alerts until it can']),
 ]
 
 
@@ -156,7 +156,7 @@ def test_another_encoding(it):
 
 
 def test_no_domain(it):
-    it.says(["error: there is no section domain; no mail would be accepted"], "", head=HEAD + LISTEN)
+    it.says(["error: no section domain is configured; no mail would be accepted"], "", head=HEAD + LISTEN)
 
 
 def test_no_such_user(it):

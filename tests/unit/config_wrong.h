@@ -163,22 +163,21 @@ static const struct bad_case wrong[] = {
 	    "smtpd {\n\xc2\xa0\xc2\xa0max_sessions = 10x\n}\n"
 	    "self = \"a.test\xc2\xa0\"\n"
 	    "domain \"b.test\xc2\xa0\" { }\n",
-	    "3: error: smtpd: a no-break space (U+00A0); write a plain blank\n"
+	    "3: error: smtpd: a no-break space (U+00A0); write a plain space\n"
 	    "3: error: smtpd: max_sessions \"10x\" is not a number; write it "
 	    "like \"100\"\n"
 	    "5: error: self \"a.test??\" is neither a host name nor an "
-	    "address; it holds a no-break space (U+00A0): write a plain "
-	    "blank\n"
-	    "6: error: domain \"b.test??\": that is not a domain name; it "
-	    "holds a no-break space (U+00A0): write a plain blank" },
+	    "address; it holds a no-break space (U+00A0): write a plain space\n"
+	    "6: error: domain \"b.test??\" is not a domain name; it holds a "
+	    "no-break space (U+00A0): write a plain space" },
 	{ "a carriage return within a line",
 	    "smtpd { max_sessions = 10x }\r\n"
 	    "# both ends of a line are good \r\r\n"
 	    "# this one is none\rself = a\r\n",
 	    "2: error: smtpd: max_sessions \"10x\" is not a number; write it "
 	    "like \"100\"\n"
-	    "4: error: a carriage return that ends no line; end lines with LF "
-	    "or CR LF" },
+	    "4: error: a carriage return within a line; end lines with LF or "
+	    "CR LF" },
 	{ "size with a blank", "smtpd { message_size = \"50 M\" }\n",
 	    "2: error: smtpd: message_size \"50 M\" is not a "
 	    "size; write it like \"50M\" or \"512K\"" },
@@ -265,8 +264,7 @@ static const struct bad_case wrong[] = {
 	    "an address; write it like \"192.0.2.7:25\" or "
 	    "\"[::1]:25\"" },
 	{ "a socket without a path", "web { listen = \"unix:web.sock\" }\n",
-	    "2: error: web: listen \"unix:web.sock\" is not "
-	    "a path that begins with /" },
+	    "2: error: web: listen \"unix:web.sock\" is not an absolute path" },
 	{ "a socket of a long path",
 	    "web { listen = "
 	    "\"unix:/run/0123456789012345678901234567890123456789"
@@ -276,7 +274,7 @@ static const struct bad_case wrong[] = {
 	    "\"unix:/run/0123456789012345678901234567890123456789"
 	    "012345678901234567890123456789012345678901234567890123456789012345"
 	    "6789\" "
-	    "is longer than the path of a socket may be" },
+	    "is too long for the path of a socket" },
 	{ "a socket twice",
 	    "web { listen = {\"unix:/run/w\", \"unix:/run/w\"} }\n",
 	    "2: error: web: listen \"unix:/run/w\" is listed twice" },
@@ -285,7 +283,7 @@ static const struct bad_case wrong[] = {
 	    "\"127.0.0.1\"} }\n",
 	    "2: error: smtpd: listen \"127.0.0.1\" is listed twice" },
 	{ "list in the DNS", "smtpd { dnsbl = {\"zen.test*x\"} }\n",
-	    "2: error: smtpd: dnsbl \"zen.test*x\" has a weight that is none; "
+	    "2: error: smtpd: dnsbl \"zen.test*x\" has an invalid weight; "
 	    "write it like \"zen.example.org\" or "
 	    "\"zen.example.org=127.0.0.[2-11]*2\"" },
 	{ "prefix length", "smtpd { trusted = {\"127.0.0.0/33\"} }\n",
@@ -318,19 +316,17 @@ static const struct bad_case wrong[] = {
 	    "not a mail address; write it like "
 	    "\"postmaster@example.org\"" },
 	{ "relative log file", "log = \"mx.log\"\n",
-	    "2: error: log \"mx.log\" is neither \"stderr\" "
-	    "nor \"syslog\" nor the path of a file, which "
-	    "begins with /" },
+	    "2: error: log \"mx.log\" is neither \"stderr\" nor \"syslog\" nor "
+	    "an absolute path" },
 	{ "an empty value", "spool = \"\"\n",
-	    "2: error: spool \"\" is empty; leave the option "
-	    "out instead" },
+	    "2: error: spool \"\" is empty; remove the option instead" },
 	{ "a list for one value", "spool = {\"a\", \"b\"}\n",
 	    "2: error: spool takes one value, not a list" },
 	{ "nine delays",
 	    "defaults { delay_warning = "
 	    "{1h,2h,3h,4h,5h,6h,7h,8h,9h} }\n",
-	    "2: error: defaults: delay_warning \"9h\" is one "
-	    "too many; there may be 8" },
+	    "2: error: defaults: delay_warning \"9h\" is one too many; at most "
+	    "8 are allowed" },
 	{ "the same delay twice", "defaults { delay_warning = {1d, 24h} }\n",
 	    "2: error: defaults: delay_warning \"24h\" is listed twice" },
 	{ "no value",
@@ -344,16 +340,14 @@ static const struct bad_case wrong[] = {
 	    "2: error: \"spool\" is followed by neither = "
 	    "nor {" },
 	{ "two values", "smtpd { timeout = 30 d }\n",
-	    "2: warning: smtpd: timeout \"30\" has no unit and is taken as "
+	    "2: warning: smtpd: timeout \"30\" has no unit and is read as "
 	    "seconds; write \"30s\"\n"
-	    "2: error: smtpd: \"d\" is followed by neither = "
-	    "nor {" },
+	    "2: error: smtpd: \"d\" is followed by neither = nor {" },
 	{ "semicolon",
 	    "user = \"a\";\n"
 	    "control = \"/x\"\n"
 	    "queue { reserve = 1X }\n",
-	    "2: error: \";\" has no meaning here; take it "
-	    "out\n"
+	    "2: error: \";\" has no meaning here; remove it\n"
 	    "4: error: queue: reserve \"1X\" is not a size; "
 	    "write it like \"50M\" or \"512K\"" },
 	{ "a value where a name should be", "\"spool\" = \"x\"\n",
@@ -363,19 +357,17 @@ static const struct bad_case wrong[] = {
 	    "spool = \"/var\n"
 	    "control = \"/x\"\n"
 	    "user = {\"a\"}\n",
-	    "2: error: spool: a string that begins here is "
-	    "not closed on its line; a \" is missing\n"
+	    "2: error: spool: the string that begins here is not closed on its "
+	    "line; a \" is missing\n"
 	    "4: error: user takes one value, not a list" },
 	{ "an escape", "smtpd { banner = \"a\\nb\" }\n",
-	    "2: error: smtpd: banner: a backslash in a "
-	    "string may stand before \" and \\ only; write "
-	    "it twice" },
+	    "2: error: smtpd: banner: in a string a backslash may precede only "
+	    "\" and \\; write it twice" },
 	{ "a control character", "smtpd { banner = \"a\001b\" }\n",
-	    "2: error: smtpd: banner: a string holds a "
-	    "control character" },
+	    "2: error: smtpd: banner: a string has a control character" },
 	{ "a stray byte", "spool = \002\002\n",
-	    "2: error: spool: the byte 0x02 may not stand "
-	    "in a configuration" },
+	    "2: error: spool: the byte 0x02 may not appear in a "
+	    "configuration" },
 	{ "a missing comma",
 	    "resolver = { \"127.0.0.1\" \"::1\" }\n"
 	    "user = {}\n",
@@ -383,13 +375,11 @@ static const struct bad_case wrong[] = {
 	    "list before \"::1\"\n"
 	    "3: error: user takes one value, not a list" },
 	{ "a comma too many", "resolver = { , \"127.0.0.1\" }\n",
-	    "2: error: resolver: \",\" in a list where a "
-	    "value should be" },
+	    "2: error: resolver: \",\" in a list instead of a value" },
 	{ "a list in a list",
 	    "resolver = { \"127.0.0.1\", { \"::1\" }, \"::1\" }\n"
 	    "user = {}\n",
-	    "2: error: resolver: \"{\" in a list where a "
-	    "value should be\n"
+	    "2: error: resolver: \"{\" in a list instead of a value\n"
 	    "3: error: user takes one value, not a list" },
 	{ "a list that is not closed",
 	    "resolver = {\n"
@@ -419,8 +409,7 @@ static const struct bad_case wrong[] = {
 	    "3: error: domain \"example.test\" is listed twice (first at "
 	    "mxwatch.conf:2)" },
 	{ "no domain name", "domain \"exa mple.org\" { }\n",
-	    "2: error: domain \"exa mple.org\": that is not "
-	    "a domain name" },
+	    "2: error: domain \"exa mple.org\" is not a domain name" },
 	{ "no title", "domain { }\n",
 	    "2: error: domain has no title; write it as "
 	    "domain \"example.org\" { ... }" },
@@ -436,7 +425,7 @@ static const struct bad_case wrong[] = {
 	{ "a brace too many",
 	    "smtpd { }\n"
 	    "}\n",
-	    "3: error: this } closes nothing; take it out" },
+	    "3: error: this } closes no section; remove it" },
 	{ "a section that is not closed",
 	    "domain \"example.org\" {\n"
 	    " probe {\n"
@@ -509,8 +498,8 @@ static const struct bad_case wrong[] = {
 	    "10m\n"
 	    "2: error: doctor: concurrency \"0\" is out of range; it may be 1 "
 	    "to 100\n"
-	    "3: error: doctor: dnsbl \"no zone\" does not begin with the name "
-	    "of a zone; write it like \"zen.example.org\" or "
+	    "3: error: doctor: dnsbl \"no zone\" does not begin with a zone "
+	    "name; write it like \"zen.example.org\" or "
 	    "\"zen.example.org=127.0.0.[2-11]*2\"" },
 	{ "a ledger of an hour",
 	    "ledger { keep = \"1h\" max = 10 open = 5 merge = \"2d\" }\n",
@@ -543,16 +532,14 @@ static const struct bad_case wrong[] = {
 	{ "ourselves by name",
 	    "domain \"example.org\" { primary = {\"p.test\", "
 	    "\"MX2.test\"} }\n",
-	    "2: error: domain \"example.org\": primary "
-	    "\"mx2.test\" is this server; name the server "
-	    "that the mail is for" },
+	    "2: error: domain \"example.org\": primary \"mx2.test\" is this "
+	    "server; name the server that the mail is for" },
 	{ "ourselves by address",
 	    "smtpd { listen = \"192.0.2.1:2525\" }\n"
 	    "domain \"example.org\" { primary = "
 	    "\"[192.0.2.1]:2525\" }\n",
-	    "3: error: domain \"example.org\": primary "
-	    "\"[192.0.2.1]:2525\" is this server; name the "
-	    "server that the mail is for" },
+	    "3: error: domain \"example.org\": primary \"[192.0.2.1]:2525\" is "
+	    "this server; name the server that the mail is for" },
 	{ "ourselves twice in a list",
 	    "smtpd { listen = {\n \"192.0.2.1:25\",\n \"[::]:25\",\n"
 	    " \"192.0.2.1\" } }\n"
@@ -566,9 +553,8 @@ static const struct bad_case wrong[] = {
 	{ "ourselves by another name",
 	    "self = {\"nat.test\"}\n"
 	    "domain \"example.org\" { primary = \"nat.test\" }\n",
-	    "3: error: domain \"example.org\": primary "
-	    "\"nat.test\" is this server; name the server "
-	    "that the mail is for" },
+	    "3: error: domain \"example.org\": primary \"nat.test\" is this "
+	    "server; name the server that the mail is for" },
 	{ "a word dane in no list",
 	    "defaults { deliver { tls = \"maybe\" } }\n",
 	    "2: error: defaults: deliver: tls \"maybe\" is "
@@ -576,8 +562,8 @@ static const struct bad_case wrong[] = {
 #ifdef HAVE_CURL
 	{ "alerts: an instance that is none",
 	    "alerts { instance = \"mx 2\" }\n",
-	    "2: error: alerts: instance is made of up to 128 letters, digits, "
-	    "- _ . and /" },
+	    "2: error: alerts: instance may have up to 128 letters, digits, - "
+	    "_ . and /" },
 	{ "alerts: no page", "alerts { runbook_url = \"https://x.test/#a\" }\n",
 	    "2: error: alerts: runbook_url \"https://x.test/#a\" is not an "
 	    "address; write it like \"https://mx2.example.net/\"" },
@@ -596,7 +582,7 @@ static const struct bad_case wrong[] = {
 	    "2: error: receiver \"a\": type is missing" },
 	{ "receiver: a name that is none",
 	    "receiver \"a b\" { type = slack url = {\"http://x/\"} }\n",
-	    "2: error: receiver \"a b\": a name is made of up to 63 letters, "
+	    "2: error: receiver \"a b\": a name may have up to 63 letters, "
 	    "digits, - _ and ." },
 	{ "receiver: no key", "receiver \"a\" { type = pagerduty }\n",
 	    "2: error: receiver \"a\": type pagerduty needs "
@@ -606,7 +592,7 @@ static const struct bad_case wrong[] = {
 	{ "receiver: what it does not take",
 	    "receiver \"a\" { type = exec command = {\"/bin/true\"}\n"
 	    "url = {\"http://x/\"} }\n",
-	    "3: error: receiver \"a\": type exec takes no url" },
+	    "3: error: receiver \"a\": type exec does not take url" },
 	{ "receiver: no address",
 	    "receiver \"a\" { type = slack url = {\"file:///etc/passwd\"} }\n",
 	    "2: error: receiver \"a\": url is not an "
@@ -626,22 +612,21 @@ static const struct bad_case wrong[] = {
 	    "\"smtp://mx1.example.net:587\" to = {\"ops@example.com\"} }\n"
 	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
 	    "2: error: receiver \"m\": smarthost "
-	    "\"smtp://mx1.example.net:587\" is a primary that is watched; "
-	    "its outage could not be told" },
+	    "\"smtp://mx1.example.net:587\" is a monitored primary; its outage "
+	    "could not be reported" },
 	{ "email: through the primary, by its address",
 	    "receiver \"m\" { type = email smarthost = "
 	    "\"smtps://[2001:DB8::7]\" to = {\"ops@example.com\"} }\n"
 	    "domain \"example.org\" { primary = {\"[2001:db8:0::7]:26\"} }\n",
-	    "2: error: receiver \"m\": smarthost "
-	    "\"smtps://[2001:DB8::7]\" is a primary that is watched; "
-	    "its outage could not be told" },
+	    "2: error: receiver \"m\": smarthost \"smtps://[2001:DB8::7]\" is "
+	    "a monitored primary; its outage could not be reported" },
 	{ "email: through the primary, by another spelling",
 	    "receiver \"m\" { type = email smarthost = "
 	    "\"smtp://MX1.Example.NET.:25/\" to = {\"ops@example.com\"} }\n"
 	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
 	    "2: error: receiver \"m\": smarthost "
-	    "\"smtp://MX1.Example.NET.:25/\" is a primary that is watched; "
-	    "its outage could not be told" },
+	    "\"smtp://MX1.Example.NET.:25/\" is a monitored primary; its "
+	    "outage could not be reported" },
 	{ "email: a password in an address",
 	    "receiver \"m\" { type = email smarthost = "
 	    "\"smtp://u:p@out.test\" to = {\"ops@example.com\"} }\n",
@@ -651,17 +636,17 @@ static const struct bad_case wrong[] = {
 	    "receiver \"m\" { type = email smarthost = \"smtp://out.test\" "
 	    "to = {\"ops@Example.ORG\"} }\n"
 	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
-	    "2: error: receiver \"m\": to \"ops@Example.ORG\" is in a domain "
-	    "that is watched; its outage could not be told" },
+	    "2: error: receiver \"m\": to \"ops@Example.ORG\" is in a "
+	    "monitored domain; its outage could not be reported" },
 #endif
 	{ "alert: no such", "alert \"moon\" { warn = 50% }\n",
-	    "2: error: alert \"moon\": there is no such alert; "
-	    "mxwatch-alerts(7) lists them" },
+	    "2: error: alert \"moon\": no such alert; mxwatch-alerts(7) lists "
+	    "them" },
 	{ "alert: unit", "alert \"queue_depth\" { warn = 50% }\n",
 	    "2: error: alert \"queue_depth\": warn takes a number" },
 	{ "alert: order", "alert \"queue_age\" { warn = 90% }\n",
-	    "2: error: alert \"queue_age\": warn comes after crit; they may "
-	    "have changed places" },
+	    "2: error: alert \"queue_age\": warn is higher than crit; they may "
+	    "be swapped" },
 	{ "alert: nobody", "alert \"queue_age\" { receivers = {\"x\"} }\n",
 	    "2: error: alert \"queue_age\": there is no receiver \"x\"" },
 	{ "alert twice",
@@ -679,7 +664,7 @@ static const struct bad_case wrong[] = {
 	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
 	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
 	    "\"http://x/\"} }\n",
-	    "2: error: receiver \"a\": url: there may be 16" },
+	    "2: error: receiver \"a\": url: at most 16 are allowed" },
 	{ "heartbeat: option twice",
 	    "heartbeat \"h\" { url = \"http://x/\" interval = 60s interval = "
 	    "1m }\n",
@@ -690,7 +675,7 @@ static const struct bad_case wrong[] = {
 #else
 	{ "receiver: no libcurl", "receiver \"a\" { }\n",
 	    "2: error: receiver \"a\": this mxwatchd was built without libcurl "
-	    "and tells nobody" },
+	    "and sends no alerts" },
 #endif
 	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
 	    "2: error: snmp: unknown option \"agent\"; did "
@@ -712,21 +697,21 @@ static const struct bad_case wrong[] = {
 	{ "networks of everybody, each where it stands",
 	    "mx_backup { networks = {\n \"0.0.0.0/0\",\n \"192.0.2.0/24\",\n"
 	    " \"::/0\" } }\n",
-	    "3: error: mx_backup: networks \"0.0.0.0/0\" is every address: "
-	    "whoever names this server in the DNS would be backed up; name the "
-	    "networks of the primaries\n"
-	    "5: error: mx_backup: networks \"::/0\" is every address: "
-	    "whoever names this server in the DNS would be backed up; name the "
-	    "networks of the primaries" },
+	    "3: error: mx_backup: networks \"0.0.0.0/0\" covers every address: "
+	    "any domain that lists this server in the DNS would be backed up; "
+	    "name the networks of the primaries\n"
+	    "5: error: mx_backup: networks \"::/0\" covers every address: any "
+	    "domain that lists this server in the DNS would be backed up; name "
+	    "the networks of the primaries" },
 	{ "mx_backup for everybody",
 	    "mx_backup {\n"
 	    " networks = {\"192.0.2.0/24\", \"0.0.0.0/0\", \"::/0\"} }\n",
-	    "3: error: mx_backup: networks \"0.0.0.0/0\" is every address: "
-	    "whoever names this server in the DNS would be backed up; name the "
-	    "networks of the primaries\n"
-	    "3: error: mx_backup: networks \"::/0\" is every address: "
-	    "whoever names this server in the DNS would be backed up; name the "
-	    "networks of the primaries" },
+	    "3: error: mx_backup: networks \"0.0.0.0/0\" covers every address: "
+	    "any domain that lists this server in the DNS would be backed up; "
+	    "name the networks of the primaries\n"
+	    "3: error: mx_backup: networks \"::/0\" covers every address: any "
+	    "domain that lists this server in the DNS would be backed up; name "
+	    "the networks of the primaries" },
 	{ "mx_backup with what is no network",
 	    "mx_backup { networks = \"mx1.test\"  domains_max = 0 }\n",
 	    "2: error: mx_backup: networks \"mx1.test\" is not an address or "
@@ -736,25 +721,25 @@ static const struct bad_case wrong[] = {
 	    "to "
 	    "100000" },
 	{ "a maintenance window of nothing", "maintenance \"x\" { }\n",
-	    "2: error: maintenance \"x\": it names neither domains nor "
-	    "primaries\n"
+	    "2: error: maintenance \"x\": neither domains nor primaries is "
+	    "set\n"
 	    "2: error: maintenance \"x\": for is missing\n"
 	    "2: error: maintenance \"x\": every is missing" },
 	{ "a maintenance window at no time",
 	    "maintenance \"x\" {\n"
 	    " primaries = {\"p.test\"}  for = 2h\n"
 	    " every = \"tuesday 2am\" }\n",
-	    "4: error: maintenance \"x\": every \"tuesday 2am\" is not a time "
-	    "that comes again; write it like \"tue 02:00\", \"2nd tue 02:00\" "
-	    "or \"day 15 02:00\"" },
+	    "4: error: maintenance \"x\": every \"tuesday 2am\" is not a "
+	    "recurring time; write it like \"tue 02:00\", \"2nd tue 02:00\" or "
+	    "\"day 15 02:00\"" },
 	{ "a maintenance window longer than its period",
 	    "maintenance \"x\" {\n"
 	    " domains = {\"d.test\"}  every = \"daily 02:00\"\n"
 	    " for = 24h }\n"
 	    "maintenance \"y\" { domains = {\"d.test\"}\n"
 	    "every = \"2nd tue 02:00\"  for = 28d }\n",
-	    "4: error: maintenance \"x\": for 1d is longer than it may take "
-	    "until it begins again, 23h\n"
+	    "4: error: maintenance \"x\": for 1d is longer than the shortest "
+	    "time to its next start, 23h\n"
 	    "6: error: maintenance \"y\": for \"28d\" is out of range; it may "
 	    "be 1m to 27d" },
 	{ "maintenance windows of one name",
@@ -777,29 +762,28 @@ static const struct bad_case doubtful[] = {
 	    "domains_from = \"/tmp\"\n"
 	    "domains_from_networks = \"192.0.2.0/24\"\n"
 	    "defaults { primary_networks = \"192.0.2.0/25\" }\n",
-	    "4: warning: defaults: primary_networks does not hold for domains "
-	    "from elsewhere, but domains_from_networks does" },
+	    "4: warning: defaults: primary_networks does not apply to domains "
+	    "of domains_from; set domains_from_networks" },
 	{ "a public status page",
 	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
-	    "2: warning: web: listen \"0.0.0.0\": there is "
-	    "no TLS and no authentication; whoever reaches "
-	    "it can read the status" },
+	    "2: warning: web: listen \"0.0.0.0\" has no TLS and no "
+	    "authentication; anyone who can reach it can read the status" },
 	{ "times without a unit",
 	    "drain = 5\n"
 	    "smtpd { dnsbl_wait = \"10\" }\n"
 	    "defaults { probe { hold = 0  interval = 60 } }\n",
-	    "2: warning: drain \"5\" has no unit and is taken as seconds; "
-	    "write \"5s\"\n"
-	    "3: warning: smtpd: dnsbl_wait \"10\" has no unit and is taken "
-	    "as seconds; write \"10s\"\n"
+	    "2: warning: drain \"5\" has no unit and is read as seconds; write "
+	    "\"5s\"\n"
+	    "3: warning: smtpd: dnsbl_wait \"10\" has no unit and is read as "
+	    "seconds; write \"10s\"\n"
 	    "4: warning: defaults: probe: interval \"60\" has no unit and is "
-	    "taken as seconds; write \"60s\"" },
+	    "read as seconds; write \"60s\"" },
 #ifdef HAVE_CURL
 	{ "receiver: no such program",
 	    "receiver \"a\" { type = exec command = {\"/nowhere/a\"} }\n",
-	    "2: warning: receiver \"a\": command \"/nowhere/a\" cannot be "
-	    "run: No such file or directory; nobody is told by this receiver "
-	    "until it can" },
+	    "2: warning: receiver \"a\": command \"/nowhere/a\" cannot be run: "
+	    "No such file or directory; this receiver gets no alerts until it "
+	    "can" },
 #endif
 	{ "a slow probe", "defaults { probe { interval = 5s } }\n",
 	    "2: warning: defaults: probe: timeout 10s is "
@@ -809,9 +793,8 @@ static const struct bad_case doubtful[] = {
 	{ "a delay beyond the end",
 	    "domain \"example.org\" { delay_warning = {1h, "
 	    "2d}  lifetime = 1d }\n",
-	    "2: warning: domain \"example.org\": "
-	    "delay_warning 2d is not shorter than lifetime "
-	    "1d and will never be sent" },
+	    "2: warning: domain \"example.org\": delay_warning 2d is not "
+	    "shorter than lifetime 1d and will never be sent" },
 	{ "unknown, and nothing is learned",
 	    "domain \"example.org\" { recipients_unknown = defer }\n",
 	    "2: warning: domain \"example.org\": recipients_unknown has no "
@@ -820,7 +803,7 @@ static const struct bad_case doubtful[] = {
 	    "domain \"example.org\" { recipients = \"/etc/passwd\" "
 	    "recipients_learn = yes }\n",
 	    "2: warning: domain \"example.org\": recipients_learn has no "
-	    "effect beside recipients" },
+	    "effect with recipients" },
 	{ "unknown where some learn",
 	    "defaults { recipients_unknown = defer }\n", "" },
 	{ "a short life", "domain \"example.org\" { lifetime = 60s }\n", "" },
@@ -837,8 +820,8 @@ static const struct bad_case doubtful[] = {
 	    "domain \"b.test\" { primary = \"mx.b.test\"\n"
 	    "deliver { tls = \"dane\" } }\n",
 	    "2: warning: resolver 192.0.2.53 is not on this host; with tls "
-	    "\"dane\" whoever is on the way to it decides whom mail is sent "
-	    "to; use a validating resolver on 127.0.0.1" },
+	    "\"dane\", anyone on the path to it can redirect mail; use a "
+	    "validating resolver on 127.0.0.1" },
 	{ "dane by the resolver on this host",
 	    "resolver = {\"127.0.0.1\", \"::1@5353\"}\n"
 	    "defaults { deliver { tls = \"dane\" } }\n",
@@ -850,9 +833,9 @@ static const struct bad_case doubtful[] = {
 	    "\"[192.0.2.7]:2525\"} }\n"
 	    "domain \"c.test\" { primary = {\"192.0.2.8\"}\n"
 	    "deliver { tls = \"may\" } }\n",
-	    "4: warning: domain \"b.test\": deliver: tls \"dane\" is no "
-	    "more than \"may\" for the primary \"[192.0.2.7]:2525\"; give "
-	    "its name" },
+	    "4: warning: domain \"b.test\": deliver: tls \"dane\" has the "
+	    "effect of \"may\" for the primary \"[192.0.2.7]:2525\", an "
+	    "address; write its name" },
 	{ "maintenance of a domain that is not there",
 	    "maintenance \"x\" { every = \"tue 02:00\"  for = 1h\n"
 	    "domains = {\"d.test\", \"D2.test\"} }\n",
@@ -866,14 +849,15 @@ static const struct bad_case doubtful[] = {
 
 static const struct bad_case whole[] = {
 	{ "no domain", "hostname = \"mx2.test\"\n",
-	    "0: error: there is no section domain; no mail "
-	    "would be accepted" },
+	    "0: error: no section domain is configured; no mail would be "
+	    "accepted" },
 	{ "a byte order mark is passed over",
 	    "\xef\xbb\xbfhostname = \"a..b\"\n"
 	    "\xef\xbb\xbf domain \"d.test\" {}\n",
 	    "1: error: hostname \"a..b\" is not a host name\n"
 	    "2: error: a byte order mark (U+FEFF); remove it\n"
-	    "0: error: there is no section domain; no mail would be accepted" },
+	    "0: error: no section domain is configured; no mail would be "
+	    "accepted" },
 	{ "another encoding", "\xff\xfeh",
 	    "0: error: the file is in UTF-16; save it as UTF-8" },
 	{ "no host name",

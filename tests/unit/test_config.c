@@ -804,7 +804,7 @@ test_include(void **state MX_UNUSED)
 	    "at %s/conf.d/a.conf:1)\n"
 	    "conf.d/b.conf:3: error: defaults: lifetime is set twice (first at "
 	    "%s/conf.d/a.conf:2)\n"
-	    "conf.d/b.conf:4: error: this } closes nothing; take it out",
+	    "conf.d/b.conf:4: error: this } closes no section; remove it",
 	    dir, dir);
 	load_case(path, 0);
 	put_file("conf.d/b.conf", "include \"../" NAME "\"\n");
@@ -833,9 +833,10 @@ test_include_search(void **state MX_UNUSED)
 	put_file(NAME, PREAMBLE "include \"loops.d/*/*/*.conf\"\n");
 	load_case("", 1);
 	put_file(NAME, PREAMBLE "include \"loops.d/*/*/*/*/*.conf\"\n");
-	load_case("2: error: include: \"loops.d/*/*/*/*/*.conf\" has not been "
-		  "searched in 5s or 100000 entries of folders; name a folder "
-		  "with the files alone",
+	load_case(
+	    "2: error: include: searching \"loops.d/*/*/*/*/*.conf\" "
+	    "took more than 5 s or 100000 folder entries; use a folder that "
+	    "has only these files",
 	    0);
 	for (unsigned i = 0; i < 32; i++) {
 		snprintf(link, sizeof(link), "%s/loops.d/%u", dir, i);
@@ -859,8 +860,8 @@ test_include_depth(void **state MX_UNUSED)
 	put_file("d4.inc", "include \"d5.inc\"\n");
 	put_file("d5.inc", "");
 	snprintf(text, sizeof(text),
-	    "d4.inc:1: error: include: \"%s/d5.inc\""
-	    " would be more than 4 files deep",
+	    "d4.inc:1: error: include: \"%s/d5.inc\" is nested more than 4 "
+	    "files deep",
 	    dir);
 	load_case(text, 0);
 }

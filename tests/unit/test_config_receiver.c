@@ -69,11 +69,13 @@ takes(void **st)
 
 	(void)st;
 	for (size_t i = 0; i < MX_COUNT(rows); i++) {
-		assert_int_equal(is_told(&rows[i], one, "takes no url"),
+		assert_int_equal(is_told(&rows[i], one, "does not take url"),
 		    is_url(&rows[i], "NONE"));
 		assert_int_equal(is_told(&rows[i], two, "only one url"),
 		    !is_url(&rows[i], "LIST"));
-		assert_int_equal(is_told(&rows[i], file, "takes no url_file"),
+		assert_int_equal(is_told(&rows[i], file,
+				     "does not take "
+				     "url_file"),
 		    !is_url(&rows[i], "FILE"));
 		/* what every type takes */
 		assert_false(is_told(&rows[i],

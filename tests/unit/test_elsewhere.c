@@ -143,24 +143,27 @@ static const struct {
 	const char *text, *why;
 } bad[] = {
 	{ "domain \"a.test\" { recipients = \"/x\" }",
-	    "/from/x:1: domain \"a.test\": recipients may not come from "
-	    "elsewhere" },
+	    "/from/x:1: domain \"a.test\": recipients is not allowed in a "
+	    "source of domains_from" },
 	{ "domain \"a.test\" { recipients_token_file = \"/x\" }",
-	    "/from/x:1: domain \"a.test\": recipients_token_file may not come "
-	    "from elsewhere" },
+	    "/from/x:1: domain \"a.test\": recipients_token_file is not "
+	    "allowed in a source of domains_from" },
 	{ "domain \"a.test\" { probe { sender = \"a@b.test\" } }",
-	    "/from/x:1: domain \"a.test\": probe: sender may not come from "
-	    "elsewhere" },
+	    "/from/x:1: domain \"a.test\": probe: sender is not allowed in a "
+	    "source of domains_from" },
 	{ "domain \"a.test\" {\n deliver {\n source = \"192.0.2.1\" } }",
-	    "/from/x:3: domain \"a.test\": deliver: source may not come from "
-	    "elsewhere" },
+	    "/from/x:3: domain \"a.test\": deliver: source is not allowed in a "
+	    "source of domains_from" },
 	{ "domain \"a.test\" { elsewhere = no }",
 	    "/from/x:1: domain \"a.test\": unknown option \"elsewhere\"" },
-	{ "spool = \"/x\"", "/from/x:1: spool may not come from elsewhere" },
+	{ "spool = \"/x\"",
+	    "/from/x:1: spool is not allowed in a source of "
+	    "domains_from" },
 	{ "fetch { interval = 1h }",
-	    "/from/x:1: section fetch may not come from elsewhere; only "
-	    "sections domain may" },
-	{ "include \"/x\"", "/from/x:1: include may not come from elsewhere" },
+	    "/from/x:1: section fetch is not allowed in a source of "
+	    "domains_from; only domain is" },
+	{ "include \"/x\"",
+	    "/from/x:1: include is not allowed in a source of domains_from" },
 	{ "{\"domains\": [{\"name\": \"a.test\",\n"
 	  "\"lifetime\": 30}]}",
 	    "/from/x:2: domain \"a.test\": lifetime \"30\" has no unit; write "
@@ -174,8 +177,8 @@ static const struct {
 	    "write "
 	    "a number with a unit, such as \"30d\" or \"12h\"" },
 	{ "domain \"own.test\" { }",
-	    "/from/x:1: domain \"own.test\" is in the configuration file, too; "
-	    "take it out of one of them" },
+	    "/from/x:1: domain \"own.test\" is in the configuration file as "
+	    "well; remove it from one of them" },
 	{ "domain \"a.test\" { primary = \"127.0.0.1\" }",
 	    "/from/x:1: domain \"a.test\": primary \"127.0.0.1\" is the "
 	    "loopback" },
@@ -189,8 +192,8 @@ static const struct {
 	    "/from/x:1: domain \"a.test\": primary \"mx2.test:10025\" is this "
 	    "server; name the server that the mail is for" },
 	{ "{\"domains\": [{\"name\": \"a.test\", \"recipients\": \"/x\"}]}",
-	    "/from/x:1: domain \"a.test\": recipients may not come from "
-	    "elsewhere" },
+	    "/from/x:1: domain \"a.test\": recipients is not allowed in a "
+	    "source of domains_from" },
 	{ "{\"domains\": [{\"name\": \"a.test\",\n\"lifetime\": \"1c\"}]}",
 	    "/from/x:2: domain \"a.test\": lifetime \"1c\" is not a time; "
 	    "write "
@@ -203,28 +206,27 @@ static const struct {
 	    "/from/x:1: domain \"a.test\" is listed twice (first at "
 	    "/from/x:1)" },
 	{ "{\"domains\": [{\"name\": \"a\\u0000b\"}]}",
-	    "/from/x:1: a domain: a string holds a control character" },
+	    "/from/x:1: a domain: a string has a control character" },
 	{ "{\"domains\": [{\"name\": \"a\\ud800\"}]}",
-	    "/from/x:1: a domain: a string has an escape that is none" },
+	    "/from/x:1: a domain: a string has an invalid escape" },
 	{ "{\"domains\": [{\"name\": \"a.test\", \"probe\": 3}]}",
 	    "/from/x:1: domain \"a.test\": unknown option \"probe\"" },
 	{ "{\"domains\": [{\"name\": \"a.test\", \"primary\": [[\"b\"]]}]}",
-	    "/from/x:1: domain \"a.test\": a list has strings and numbers "
-	    "only" },
+	    "/from/x:1: domain \"a.test\": a list may contain only strings and "
+	    "numbers" },
 	{ "{\"domains\": [{\"name\": \"a.test\"}]} x",
-	    "/from/x:1: what is neither a string nor a number stands there" },
+	    "/from/x:1: neither a string nor a number" },
 	{ "{\"domains\": [{\"name\": \"a.test\"}]} 1",
-	    "/from/x:1: something stands behind the end" },
+	    "/from/x:1: extra text after the end" },
 	{ "{\"domains\": [{\"name\": \"a.test\"} {}]}",
 	    "/from/x:1: domains: a comma or a bracket is missing" },
 	{ "{\"domains\": [{\"name\": \"a.test\", \"x\": {]}]}",
 	    "/from/x:1: domain \"a.test\": unknown option \"x\"" },
 	{ "{\"domains\": [{\"name\": tru}]}",
-	    "/from/x:1: a domain: what is neither a string nor a number stands "
-	    "there" },
+	    "/from/x:1: a domain: neither a string nor a number" },
 	{ "{\"domains\": {}}", "/from/x:1: domains: they are not an array" },
 	{ "{}", "/from/x:1: the name of an option is missing" },
-	{ "{", "/from/x:1: the text ends within" },
+	{ "{", "/from/x:1: the text is incomplete" },
 };
 
 static void
@@ -294,7 +296,9 @@ test_kept(void **state)
 
 	(void)state;
 	assert_non_null(c);
-	assert_non_null(strstr(why, "is in the configuration file, too, and"));
+	assert_non_null(strstr(why,
+	    "is in the configuration file as well, "
+	    "which"));
 	assert_int_equal(elsewhere_count(c), 1);
 	assert_false(config_domain(c, "own.test")->elsewhere);
 	assert_true(config_domain(c, "b.test")->elsewhere);

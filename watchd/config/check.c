@@ -117,8 +117,8 @@ check_times(const struct check_subject *s)
 	for (i = 0; i < d->ndelay_warning; i++)
 		if (d->delay_warning_ms[i] >= d->lifetime_ms)
 			conf_warn(s->l, at,
-			    "%sdelay_warning %s is not shorter"
-			    " than lifetime %s and will never be sent",
+			    "%sdelay_warning %s is not shorter than lifetime "
+			    "%s and will never be sent",
 			    s->label,
 			    option_limit_text(o, d->delay_warning_ms[i], a,
 				sizeof(a)),
@@ -142,8 +142,8 @@ check_dane(const struct check_subject *s)
 		if (addr_split_host(s->d->primary.s[i], host, &port, 25) == 0 &&
 		    addr_parse(&addr, host, port, ':') == 0)
 			conf_warn(s->l, at,
-			    "%sdeliver: tls \"dane\" is no more than \"may\""
-			    " for the primary %s; give its name",
+			    "%sdeliver: tls \"dane\" has the effect of \"may\" "
+			    "for the primary %s, an address; write its name",
 			    s->label, conf_quote(s->d->primary.s[i], q));
 }
 
@@ -159,7 +159,8 @@ check_delimiter(const struct check_subject *s)
 		strspn(c, "!#$%&'*+-/=?^_`{|}~") == strlen(c)))
 		return;
 	conf_err(s->l, *check_where(s, OPT_DOMAIN_recipient_delimiter),
-	    "%srecipient_delimiter %s: up to eight characters such as \"+-\"",
+	    "%srecipient_delimiter %s is not valid; write up to eight "
+	    "characters such as \"+-\"",
 	    s->label, conf_quote(c, q));
 }
 
@@ -184,7 +185,7 @@ check_learning(const struct check_subject *s)
 	for (size_t i = 0; s->d->recipients != NULL && i < MX_COUNT(ids); i++)
 		if (is_written(s, ids[i]) && (learns || i > 0))
 			conf_warn(s->l, *check_where(s, ids[i]),
-			    "%s%s has no effect beside recipients", s->label,
+			    "%s%s has no effect with recipients", s->label,
 			    options[ids[i]].name);
 	if (s->d->recipients == NULL && !learns && s->d != &s->l->c->defaults &&
 	    is_written(s, OPT_DOMAIN_recipients_unknown))
@@ -280,7 +281,8 @@ check_domains(struct conf_loader *l)
 	if (l->nentries == 0 && l->c->domains_from == NULL &&
 	    l->c->mx_backup.networks.n == 0)
 		conf_err(l, (struct conf_pos){ 0 },
-		    "there is no section domain; no mail would be accepted");
+		    "no section domain is configured; no mail would be "
+		    "accepted");
 }
 
 /* A folder is not checked: it may be created later. */
@@ -305,8 +307,8 @@ check_domains_from(struct conf_loader *l)
 	at = &l->set[OPT_DOMAIN_primary_networks];
 	if (at->line != 0 && !at->wrong)
 		conf_warn(l, *at,
-		    "defaults: primary_networks does not hold for domains from "
-		    "elsewhere, but domains_from_networks does");
+		    "defaults: primary_networks does not apply to domains of "
+		    "domains_from; set domains_from_networks");
 }
 
 /* The first use of dane; false: none. */
@@ -352,10 +354,9 @@ check_resolver(struct conf_loader *l)
 		if (!addr_is_loopback(&a[i])) {
 			conf_warn(l,
 			    set->line != 0 ? conf_item_pos(l, *set, i) : at,
-			    "resolver %s is not on this host; with tls"
-			    " \"dane\" whoever is on the way to it decides"
-			    " whom mail is sent to; use a validating resolver"
-			    " on 127.0.0.1",
+			    "resolver %s is not on this host; with tls "
+			    "\"dane\", anyone on the path to it can redirect "
+			    "mail; use a validating resolver on 127.0.0.1",
 			    addr_text(&a[i], text));
 			return;
 		}
@@ -375,8 +376,8 @@ check_hostname(struct conf_loader *l)
 	if (strchr(system, '.') == NULL ||
 	    text_domain(system, strlen(system), name) != 0)
 		conf_err(l, (struct conf_pos){ 0 },
-		    "hostname is not set and the system's host name %s has no"
-		    " domain part; set hostname = \"mx2.example.net\"",
+		    "hostname is not set and the system's host name %s has no "
+		    "domain part; set hostname = \"mx2.example.net\"",
 		    conf_quote(system, q));
 	else
 		c->hostname = mem_strdup(name);
@@ -462,8 +463,8 @@ check_web(struct conf_loader *l)
 	    (asks ? "no TLS" : "no TLS and no authentication") :
 	    "no authentication";
 	const char *risk = asks ?
-	    "whoever listens on the way can read passwords and the status" :
-	    "whoever reaches it can read the status";
+	    "anyone on the network path can read passwords and the status" :
+	    "anyone who can reach it can read the status";
 	char q[CONF_QUOTE_MAX];
 	size_t i;
 
@@ -476,7 +477,7 @@ check_web(struct conf_loader *l)
 		    !addr_is_loopback(&w->listen.a[i].addr))
 			conf_warn(l,
 			    conf_item_pos(l, l->set[OPT_WEB_listen], i),
-			    "web: listen %s: there is %s; %s",
+			    "web: listen %s has %s; %s",
 			    conf_quote(w->listen.a[i].text, q), lacks, risk);
 }
 
@@ -508,11 +509,11 @@ check_cluster(struct conf_loader *l)
 	else if (c->node == NULL)
 		conf_err(l, l->set[OPT_CLUSTER_engine],
 		    "cluster: engine is set without node, the name of this "
-		    "one");
+		    "node");
 	else if (!is_node_name(c->node))
 		conf_err(l, l->set[OPT_CLUSTER_node],
-		    "cluster: node %s: a name is of letters, digits, -, _ and "
-		    "., at most 63, and not \"anywhere\"",
+		    "cluster: node %s is not valid; use up to 63 letters, "
+		    "digits, -, _ and ., but not \"anywhere\"",
 		    conf_quote(c->node, q));
 #ifndef HAVE_LIBPQ
 	if (c->engine != NULL)

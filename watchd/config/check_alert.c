@@ -10,7 +10,7 @@ check_threshold(const struct titled *s, enum option_id id,
     const struct alert_info *info, const struct conf_threshold *t)
 {
 	static const char *const unit[] = {
-		[ALERT_UNIT_NONE] = "no threshold but \"off\"",
+		[ALERT_UNIT_NONE] = "only the threshold \"off\"",
 		[ALERT_UNIT_NUMBER] = "a number",
 		[ALERT_UNIT_TIME] = "a duration like \"1h\"",
 		[ALERT_UNIT_PERCENT] = "a percentage like \"80%\"",
@@ -58,7 +58,7 @@ check_alert(const struct titled *s)
 		    check_place(s,
 			s->t->set[OPT_ALERT_crit].line != 0 ? OPT_ALERT_crit :
 							      OPT_ALERT_warn),
-		    "%swarn comes after crit; they may have changed places",
+		    "%swarn is higher than crit; they may be swapped",
 		    s->label);
 	for (i = 0; i < a->receivers.n; i++)
 		if (!receiver_known(s->l, a->receivers.s[i]))
@@ -96,8 +96,8 @@ check_instance(struct conf_loader *l)
 	    "0123456789-_./");
 	if (n == 0 || n > 128 || name[n] != '\0')
 		conf_err(l, l->set[OPT_ALERTS_instance],
-		    "alerts: instance is made of up to 128 letters, digits,"
-		    " - _ . and /");
+		    "alerts: instance may have up to 128 letters, digits, - _ "
+		    ". and /");
 }
 
 void
@@ -121,8 +121,8 @@ check_alerts(struct conf_loader *l)
 #ifndef HAVE_CURL
 		if (s.t->section != SEC_ALERT) {
 			conf_err(l, s.t->at,
-			    "%sthis mxwatchd was built without libcurl and"
-			    " tells nobody",
+			    "%sthis mxwatchd was built without libcurl and "
+			    "sends no alerts",
 			    s.label);
 			continue;
 		}

@@ -58,16 +58,16 @@ check_every(const struct titled *s)
 	}
 	if (recurrence_parse(m->every, &r) != 0) {
 		conf_err(s->l, *every,
-		    "%severy %s is not a time that comes again; write it like"
-		    " \"tue 02:00\", \"2nd tue 02:00\" or \"day 15 02:00\"",
+		    "%severy %s is not a recurring time; write it like \"tue "
+		    "02:00\", \"2nd tue 02:00\" or \"day 15 02:00\"",
 		    s->label, conf_quote(m->every, q));
 		return;
 	}
 	period_ms = recurrence_period(&r) * 1000;
 	if (m->for_ms > period_ms)
 		conf_err(s->l, check_place(s, OPT_MAINTENANCE_for),
-		    "%sfor %s is longer than it may take until it begins"
-		    " again, %s",
+		    "%sfor %s is longer than the shortest time to its next "
+		    "start, %s",
 		    s->label, option_limit_text(o, m->for_ms, a, sizeof(a)),
 		    option_limit_text(o, period_ms, b, sizeof(b)));
 }
@@ -90,7 +90,7 @@ check_one(const struct titled *s)
 	    !set[OPT_MAINTENANCE_domains].wrong &&
 	    !set[OPT_MAINTENANCE_primaries].wrong)
 		conf_err(s->l, s->t->at,
-		    "%sit names neither domains nor primaries", s->label);
+		    "%sneither domains nor primaries is set", s->label);
 	if (m->for_ms == 0 && !set[OPT_MAINTENANCE_for].wrong)
 		conf_err(s->l, s->t->at, "%sfor is missing", s->label);
 	check_every(s);
@@ -114,8 +114,8 @@ check_maintenance(struct conf_loader *l)
 		    s.t->maintenance->domains.n + s.t->maintenance->primaries.n;
 		if (++n > WINDOWS_MAX || subjects > SUBJECTS_MAX) {
 			conf_err(l, s.t->at,
-			    "%sthere are more than %u such sections, or they"
-			    " name more than %u domains and primaries",
+			    "%smore than %u such sections, or more than %u "
+			    "domains and primaries in them",
 			    s.label, WINDOWS_MAX, SUBJECTS_MAX);
 			return;
 		}

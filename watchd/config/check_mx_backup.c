@@ -37,9 +37,9 @@ check_mx_backup(struct conf_loader *l)
 			continue;
 		if (bits == 0)
 			conf_err(l, conf_item_pos(l, *at, i),
-			    "mx_backup: networks %s is every address: whoever "
-			    "names this server in the DNS would be backed up; "
-			    "name the networks of the primaries",
+			    "mx_backup: networks %s covers every address: any "
+			    "domain that lists this server in the DNS would be "
+			    "backed up; name the networks of the primaries",
 			    conf_quote(list->s[i], q));
 		else if (addr_is_loopback(&a))
 			conf_warn(l, conf_item_pos(l, *at, i),

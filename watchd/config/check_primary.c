@@ -121,8 +121,8 @@ check_primary(const struct check_subject *s)
 		item = conf_item_pos(s->l, *at, i);
 		if (is_self(s->l, host, port))
 			conf_err(s->l, item,
-			    "%sprimary %s is this server;"
-			    " name the server that the mail is for",
+			    "%sprimary %s is this server; name the server that "
+			    "the mail is for",
 			    s->label, conf_quote(s->d->primary.s[i], q));
 		else if ((barred = why_barred(s->l->c, s->d->pin, host,
 			      port)) != NULL)

@@ -70,7 +70,9 @@ check_wants(const struct titled *s, const struct receiver_row *row)
 				conf_err(s->l, s->t->at, "%stype %s needs %s",
 				    s->label, row->name, options[id].name);
 		} else if ((takes & bit) == 0) {
-			conf_err(s->l, s->t->set[id], "%stype %s takes no %s",
+			conf_err(s->l, s->t->set[id],
+			    "%stype %s does not take "
+			    "%s",
 			    s->label, row->name, options[id].name);
 		}
 	}
@@ -87,10 +89,10 @@ check_urls(const struct titled *s, enum type_url url)
 		conf_err(s->l, s->t->at, "%surl is missing", s->label);
 	if (both || (r->url.n > 1 && url != URL_LIST))
 		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
-		    "%sonly one url is taken here", s->label);
+		    "%sonly one url is allowed here", s->label);
 	if (r->url.n > CONF_URLS_MAX)
 		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
-		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
+		    "%surl: at most %d are allowed", s->label, CONF_URLS_MAX);
 	for (size_t i = 0; i < r->url.n; i++)
 		check_url(s, OPT_RECEIVER_url,
 		    conf_item_pos(s->l, check_place(s, OPT_RECEIVER_url), i),
@@ -190,8 +192,8 @@ check_email(const struct titled *s)
 			    strcmp(s->l->entry[i]->d.name, host) == 0) {
 				conf_err(s->l,
 				    check_place(s, OPT_RECEIVER_smarthost),
-				    "%ssmarthost %s is a primary that is"
-				    " watched; its outage could not be told",
+				    "%ssmarthost %s is a monitored primary; "
+				    "its outage could not be reported",
 				    s->label, conf_quote(r->smarthost, q));
 				break;
 			}
@@ -205,8 +207,8 @@ check_email(const struct titled *s)
 				conf_err(s->l,
 				    conf_item_pos(s->l,
 					check_place(s, OPT_RECEIVER_to), k),
-				    "%sto %s is in a domain that is watched;"
-				    " its outage could not be told",
+				    "%sto %s is in a monitored domain; its "
+				    "outage could not be reported",
 				    s->label, conf_quote(r->to.s[k], q));
 	}
 	if (r->user != NULL && r->password_file == NULL)
@@ -225,7 +227,7 @@ check_name(const struct titled *s)
 
 	if (n == 0 || n > 63 || name[n] != '\0')
 		conf_err(s->l, s->t->at,
-		    "%sa name is made of up to 63 letters, digits, - _ and .",
+		    "%sa name may have up to 63 letters, digits, - _ and .",
 		    s->label);
 }
 
@@ -243,7 +245,7 @@ check_command(const struct titled *s, const char *program)
 	conf_quote(program, q);
 	if (*program != '/') {
 		conf_err(s->l, check_place(s, OPT_RECEIVER_command),
-		    "%scommand %s is not a path; begin it with /", s->label, q);
+		    "%scommand %s is not an absolute path", s->label, q);
 		return;
 	}
 	if (stat(program, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
@@ -252,16 +254,17 @@ check_command(const struct titled *s, const char *program)
 	for (size_t i = 0; i < MX_COUNT(mailers); i++)
 		if (strcmp(name + 1, mailers[i]) == 0)
 			(void)mx_fail(&why, MX_ESYS,
-			    "leaves mail to a set-group-ID program, as a rule");
+			    "usually passes mail to a set-group-ID program");
 	if (why.text[0] != '\0')
 		conf_warn(s->l, check_place(s, OPT_RECEIVER_command),
-		    "%scommand %s %s, and what the daemon starts gets no rights"
-		    " that way; take a receiver of type email, or HTTP",
+		    "%scommand %s %s, but programs that the daemon starts gain "
+		    "no privileges that way; use a receiver of type email or "
+		    "an HTTP one",
 		    s->label, q, why.text);
 	if (s->l->as != &conf_reads_nothing && access(program, X_OK) != 0)
 		conf_warn(s->l, check_place(s, OPT_RECEIVER_command),
-		    "%scommand %s cannot be run: %s; nobody is told by this "
-		    "receiver until it can",
+		    "%scommand %s cannot be run: %s; this receiver gets no "
+		    "alerts until it can",
 		    s->label, q, strerror(errno));
 }
 

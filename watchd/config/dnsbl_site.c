@@ -100,21 +100,21 @@ dnsbl_site_parse(const char *s, struct dnsbl_site *site)
 	memset(site->octet, 0xff, sizeof(site->octet));
 	site->weight = 1;
 	if (text_domain(s, n, site->zone) < 0)
-		return "does not begin with the name of a zone";
+		return "does not begin with a zone name";
 	if (strlen(site->zone) > ZONE_MAX)
-		return "has a name that is too long";
+		return "has a zone name that is too long";
 	s += n;
 	if (*s == '=') {
 		s++;
 		if (!get_filter(&s, site))
-			return "has a filter that is none";
+			return "has an invalid filter";
 	}
 	if (*s == '*') {
 		s++;
 		if (!get_weight(&s, &site->weight))
-			return "has a weight that is none";
+			return "has an invalid weight";
 	}
-	return *s == '\0' ? NULL : "has something behind its end";
+	return *s == '\0' ? NULL : "has extra characters at its end";
 }
 
 bool

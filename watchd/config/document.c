@@ -9,7 +9,7 @@
 #include "config_int.h"
 
 #define WIDTH	    78
-#define REMOTE_TEXT "A domain from elsewhere may have it."
+#define REMOTE_TEXT "It may be set by domains_from."
 
 /* Writes `text` in lines that begin with `prefix`; sentences: each on a new
  * line, as mdoc wants it. */
@@ -114,7 +114,7 @@ sample_section(FILE *f, enum conf_section section, const char *indent)
 	snprintf(inner, sizeof(inner), "%s    ", indent);
 	write_text(f, prefix, s->help, false);
 	if (!s->served)
-		write_text(f, prefix, "Not served by this version.", false);
+		write_text(f, prefix, "Not supported by this version.", false);
 	fprintf(f, "%s%s%s %s{\n", indent, mark, s->name,
 	    section == SEC_DOMAIN    ? "\"example.org\" " :
 		section == SEC_ALERT ? "\"queue_age\" " :
@@ -134,14 +134,14 @@ config_write_sample(FILE *f)
 {
 	size_t i;
 
-	fputs("# mxwatch.conf: the configuration of mxwatchd."
-	      " See mxwatchd.conf(5).\n"
+	fputs("# mxwatch.conf: the configuration of mxwatchd. See "
+	      "mxwatchd.conf(5).\n"
 	      "#\n"
-	      "# Everything is shown. What is commented out is the default, or"
-	      " an example\n"
-	      "# where there is none. Times: s m h d w; sizes: K M G T"
-	      " (1024).\n"
-	      "# mxwatchd -n -c FILE checks a file.\n\n",
+	      "# All options are listed. Those commented out show the default, "
+	      "or an example\n"
+	      "# if there is none. Times: s m h d w; sizes: K M G T (1024).\n"
+	      "# mxwatchd -n -c FILE checks a file.\n"
+	      "\n",
 	    f);
 	for (i = 0; i < OPT_COUNT; i++)
 		if (options[i].section == SEC_TOP)
@@ -225,7 +225,7 @@ mdoc_range(FILE *f, const struct option *o)
 	    option_limit_text(o, o->min, lo, sizeof(lo)),
 	    option_limit_text(o, o->max, hi, sizeof(hi)));
 	if (o->words != NULL)
-		fputs("Its unit has to be written.\n", f);
+		fputs("The unit is required.\n", f);
 }
 
 static void
@@ -235,7 +235,7 @@ mdoc_option(FILE *f, const struct option *o)
 	write_text(f, "", o->help, true);
 	mdoc_range(f, o);
 	if (o->cls == CLASS_RESTART)
-		fputs("A change needs a restart.\n", f);
+		fputs("A change takes a restart to come into force.\n", f);
 	if (o->cls == CLASS_REMOTE)
 		fputs(REMOTE_TEXT "\n", f);
 	if (o->value == NULL || *o->value == '\0')

@@ -75,14 +75,14 @@ find_local_twins(struct conf_loader *l, bool kept)
 			l->entry[n++] = e;
 		} else if (kept) {
 			conf_warn(l, e->at,
-			    "domain %s is in the configuration file, too, and"
-			    " goes by that",
+			    "domain %s is in the configuration file as well, "
+			    "which takes precedence",
 			    conf_quote(e->d.name, q));
 		} else {
 			l->entry[n++] = e;
 			conf_err(l, e->at,
-			    "domain %s is in the configuration file, too; take"
-			    " it out of one of them",
+			    "domain %s is in the configuration file as well; "
+			    "remove it from one of them",
 			    conf_quote(e->d.name, q));
 		}
 	}

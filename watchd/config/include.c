@@ -34,7 +34,7 @@ allowed(struct conf_loader *l, const struct conf_source *s,
 			return false;
 		}
 	if (s->depth > CONF_DEPTH_MAX) {
-		conf_err(l, at, "include: %s would be more than %u files deep",
+		conf_err(l, at, "include: %s is nested more than %u files deep",
 		    quoted, CONF_DEPTH_MAX);
 		return false;
 	}
@@ -197,8 +197,8 @@ source_list(struct conf_loader *l, const struct conf_source *s,
 	conf_quote(pattern, quoted);
 	if (search.over) {
 		conf_err(l, at,
-		    "include: %s has not been searched in %us or %u entries of "
-		    "folders; name a folder with the files alone",
+		    "include: searching %s took more than %u s or %u folder "
+		    "entries; use a folder that has only these files",
 		    quoted, CONF_SEARCH_S, CONF_SEARCH_MAX);
 	} else if (rc == GLOB_NOMATCH) {
 		/* An empty conf.d may be intended; a wrong path loses all of
@@ -210,7 +210,7 @@ source_list(struct conf_loader *l, const struct conf_source *s,
 	} else if (rc != 0) {
 		conf_err(l, at, "include: %s cannot be searched", quoted);
 	} else if (g.gl_pathc + l->nfiles > CONF_FILES_MAX) {
-		conf_err(l, at, "include: %s would make it more than %u files",
+		conf_err(l, at, "include: with %s there are more than %u files",
 		    quoted, CONF_FILES_MAX);
 	} else {
 		list = mem_array(g.gl_pathc, sizeof(*list));

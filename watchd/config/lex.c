@@ -135,8 +135,8 @@ bad_open(struct lexer *x, const char *start, struct token *t)
 		x->p = p - 1 + len;
 	} else
 		bad(t,
-		    "a string that begins here is not closed on its line;"
-		    " a \" is missing");
+		    "the string that begins here is not closed on its line; a "
+		    "\" is missing");
 }
 
 /* At the opening quote. An unclosed string ends with its line, so that the
@@ -155,11 +155,11 @@ lex_string(struct lexer *x, struct token *t)
 				continue;
 			c = *++x->p;
 			if (c != '"' && c != '\\')
-				why = "a backslash in a string may stand before"
-				      " \" and \\ only; write it twice";
+				why = "in a string a backslash may precede "
+				      "only \" and \\; write it twice";
 		} else if (((unsigned char)c < ' ' && c != '\t') ||
 		    c == '\x7f') {
-			why = "a string holds a control character";
+			why = "a string has a control character";
 		}
 		if (n == CONF_VALUE_MAX)
 			why = "a string is longer than 4096 bytes";
@@ -233,18 +233,18 @@ lex_other(struct lexer *x, struct token *t)
 	x->p++;
 	if (c == '\r')
 		snprintf(why, sizeof(why),
-		    "a carriage return that ends no line; end lines with LF "
-		    "or CR LF");
+		    "a carriage return within a line; end lines with LF or CR "
+		    "LF");
 	else if (c == ';')
 		snprintf(why, sizeof(why),
-		    "\";\" has no meaning here; take it out");
+		    "\";\" has no meaning here; remove it");
 	else if (c > ' ' && c <= '~')
 		snprintf(why, sizeof(why),
-		    "\"%c\" may stand in a quoted string only", c);
+		    "\"%c\" is allowed only in a quoted string", c);
 	else
 		snprintf(why, sizeof(why), "the byte 0x%02x may %s", c,
-		    c >= 0x80 ? "stand in a quoted string only" :
-				"not stand in a configuration");
+		    c >= 0x80 ? "appear only in a quoted string" :
+				"not appear in a configuration");
 	/* one error for a run of such bytes */
 	while (x->p < x->end && (unsigned char)*x->p == c)
 		x->p++;

@@ -10,10 +10,10 @@
 #define QUOTE "write the plain \""
 
 static const struct lookalike table[] = {
-	{ 0x00a0, "no-break space", "write a plain blank", false },
+	{ 0x00a0, "no-break space", "write a plain space", false },
 	{ 0x00ab, "typographic quote", QUOTE, true },
 	{ 0x00bb, "typographic quote", QUOTE, true },
-	{ 0x2007, "figure space", "write a plain blank", false },
+	{ 0x2007, "figure space", "write a plain space", false },
 	{ 0x200b, "zero-width space", "remove it", false },
 	{ 0x2010, "typographic hyphen", "write the plain -", false },
 	{ 0x2011, "no-break hyphen", "write the plain -", false },
@@ -25,7 +25,7 @@ static const struct lookalike table[] = {
 	{ 0x201c, "typographic quote", QUOTE, true },
 	{ 0x201d, "typographic quote", QUOTE, true },
 	{ 0x201e, "typographic quote", QUOTE, true },
-	{ 0x202f, "narrow no-break space", "write a plain blank", false },
+	{ 0x202f, "narrow no-break space", "write a plain space", false },
 	{ 0x2212, "minus sign", "write the plain -", false },
 	{ 0xfeff, "byte order mark", "remove it", false },
 };

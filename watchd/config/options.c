@@ -25,7 +25,7 @@ static const char receiver_types[] =
     ;
 #undef RECEIVER
 #define RECEIVER(type, name, url, needs, takes, help) " " help
-static const char receiver_help[] = "What sort of receiver it is:"
+static const char receiver_help[] = "The type of the receiver:"
 #include "config/receiver.def"
     ;
 #undef RECEIVER
@@ -51,76 +51,74 @@ const struct option options[OPT_COUNT] = {
 
 const struct section_info sections[SEC_COUNT] = {
 	[SEC_TOP] = { "", SEC_TOP, false, true,
-	    "These stand outside any section." },
+	    "Options outside any section." },
 	[SEC_LOG] = { "log", SEC_TOP, false, true,
-	    "What log lines say; where they go says the option log." },
+	    "The content of log lines; the option log sets where they go." },
 	[SEC_SMTPD] = { "smtpd", SEC_TOP, false, true, "Accepting mail." },
-	[SEC_QUEUE] = { "queue", SEC_TOP, false, true, "Keeping mail." },
+	[SEC_QUEUE] = { "queue", SEC_TOP, false, true, "Storing mail." },
 	[SEC_DSN] = { "dsn", SEC_TOP, false, true,
-	    "Reports to senders: failed, delayed, relayed." },
+	    "Delivery reports to senders: failed, delayed, relayed." },
 	[SEC_WEB] = { "web", SEC_TOP, false, true,
 	    "Metrics, health and the status page." },
 	[SEC_METRICS] = { "metrics", SEC_TOP, false, true,
-	    "How much /metrics tells." },
+	    "The detail of /metrics." },
 	[SEC_DOMAIN] = { "domain", SEC_TOP, true, true,
 	    "One for each domain that is backed up; its title is the domain. "
-	    "The section defaults takes the same options and has no title; "
-	    "what a domain leaves out comes from there, wherever in the file "
-	    "it stands." },
+	    "The section defaults takes the same options and has no title; it "
+	    "sets them for every domain that does not, regardless of the order "
+	    "in the file." },
 	[SEC_PROBE] = { "probe", SEC_DOMAIN, false, true,
-	    "Watching the primary. Stands in domain or defaults." },
+	    "Probing the primary. Goes in domain or defaults." },
 	[SEC_DELIVER] = { "deliver", SEC_DOMAIN, false, true,
-	    "Delivering to the primary. Stands in domain or defaults." },
+	    "Delivery to the primary. Goes in domain or defaults." },
 	[SEC_RETRY] = { "retry", SEC_DOMAIN, false, true,
-	    "Trying again what a primary that is up has deferred. Stands in "
-	    "domain or defaults." },
-	[SEC_DOMAIN_VAULT] = { "vault", SEC_DOMAIN, false, true,
-	    "What is kept of mail that was given back. Stands in domain or "
+	    "Retrying mail deferred by a primary that is up. Goes in domain or "
 	    "defaults." },
+	[SEC_DOMAIN_VAULT] = { "vault", SEC_DOMAIN, false, true,
+	    "Keeping mail that was returned. Goes in domain or defaults." },
 	[SEC_VAULT] = { "vault", SEC_TOP, false, true,
-	    "What was given back, expired or removed by an operator is kept "
-	    "for a while: mxwatchctl vault shows it, mxwatchctl replay queues "
+	    "Mail that was returned, expired or removed by an operator is kept "
+	    "for a while: mxwatchctl vault lists it, mxwatchctl replay queues "
 	    "it again." },
 	[SEC_LEDGER] = { "ledger", SEC_TOP, false, true,
-	    "The record of outages, of primaries and of domains: mxwatchctl "
-	    "outages shows it." },
+	    "The record of outages of primaries and domains, shown by "
+	    "mxwatchctl outages." },
 	[SEC_FETCH] = { "fetch", SEC_TOP, false, true,
-	    "How lists are fetched that are kept elsewhere: those that begin "
-	    "with https:// or exec:." },
+	    "Fetching lists from elsewhere: those that begin with https:// or "
+	    "exec:." },
 	[SEC_MX_BACKUP] = { "mx_backup", SEC_TOP, false, true,
-	    "Domains that have no section, for which the DNS names this server "
-	    "as a worse MX. Mail is taken for a recipient that a better MX, "
-	    "which lies in networks, has taken; for others it is put off "
+	    "Domains without a section whose MX records list this server after "
+	    "a preferred one. Mail is accepted for a recipient that a "
+	    "preferred MX in networks has accepted; for others it is deferred "
 	    "(450), and that server is asked. All other options of such a "
 	    "domain come from defaults, but a probe goes no deeper than "
 	    "STARTTLS." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
-	    "The SNMP subagent. Left out: there is none." },
+	    "The SNMP subagent. Without this section there is none." },
 	[SEC_ALERTS] = { "alerts", SEC_TOP, false, true,
-	    "How alerts are told, whoever is told." },
+	    "Alerts, for all receivers." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,
-	    "Somebody whom alerts are told to; its title is a name. Without "
-	    "any, alerts are only shown." },
+	    "A recipient of alerts; its title is a name. Without any, alerts "
+	    "are only shown." },
 	[SEC_ALERT] = { "alert", SEC_TOP, true, true,
-	    "Tunes one of the built-in alerts, which is its title; what is "
-	    "left out is as mxwatch-alerts(7) lists it." },
+	    "Tunes the built-in alert in its title; mxwatch-alerts(7) lists "
+	    "the defaults." },
 	[SEC_HEARTBEAT] = { "heartbeat", SEC_TOP, true, true,
-	    "A sign of life to somebody outside who alarms when it stops; its "
-	    "title is a name. It is sent only while the daemon works, probes "
-	    "and accepts mail." },
+	    "A sign of life sent to an external service that raises an alarm "
+	    "when it stops; its title is a name. It is sent only while the "
+	    "daemon works, probes and accepts mail." },
 	[SEC_MAINTENANCE] = { "maintenance", SEC_TOP, true, true,
-	    "A maintenance window that comes again and again; its title is a "
-	    "name. Meanwhile nobody is told of what is wrong with the domains "
-	    "that it covers, but that mail expires. For one that comes once "
-	    "see maintenance in mxwatchctl(8)." },
+	    "A recurring maintenance window; its title is a name. During it no "
+	    "alert about its domains is sent, except that mail expires. For a "
+	    "single window see maintenance in mxwatchctl(8)." },
 	[SEC_CLUSTER] = { "cluster", SEC_TOP, false, true,
-	    "Several nodes have one queue, which lies in PostgreSQL: "
-	    "mxwatch-cluster(7). Left out: this node is alone, and its queue "
-	    "lies in the spool. It takes a build with PostgreSQL." },
+	    "Several nodes share one queue, stored in PostgreSQL: "
+	    "mxwatch-cluster(7). Without this section the node is on its own, "
+	    "with its queue in the spool. Needs a build with PostgreSQL." },
 	[SEC_DOCTOR] = { "doctor", SEC_TOP, false, true,
-	    "What mxwatchctl doctor checks, and how often that happens by "
-	    "itself: the DNS of this host and of the domains, what the "
-	    "primaries offer, and what they refuse." },
+	    "The checks of mxwatchctl doctor, and how often they run by "
+	    "themselves: the DNS of this host and of the domains, and what the "
+	    "primaries offer and refuse." },
 };
 
 const struct option *

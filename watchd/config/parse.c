@@ -116,7 +116,7 @@ entry_name(struct conf_loader *l, struct conf_entry *e, const char *title)
 	char hint[LOOKALIKE_HINT_MAX];
 
 	if (text_domain(title, strlen(title), name) != 0) {
-		conf_err(l, e->at, "domain %s: that is not a domain name%s",
+		conf_err(l, e->at, "domain %s is not a domain name%s",
 		    conf_quote(title, q),
 		    lookalike_hint(title, hint, sizeof(hint)));
 		name[0] = '\0';
@@ -132,8 +132,7 @@ entry_add(struct conf_loader *l, struct conf_pos at, const char *title)
 
 	if (l->nentries == CONF_DOMAINS_MAX) {
 		if (!l->domains_cut)
-			conf_err(l, at,
-			    "domain %s: there are more than %u domains",
+			conf_err(l, at, "domain %s: more than %u domains",
 			    conf_quote(title != NULL ? title : "", q),
 			    CONF_DOMAINS_MAX);
 		l->domains_cut = true;
@@ -190,8 +189,7 @@ parse_titled(struct parser *p, enum conf_section section, const char *title,
 	sc.base = title_base(t, l->c);
 	if (sc.base == NULL) {
 		conf_err(l, parser_pos(p, line),
-		    "%s %s: there is no such alert; mxwatch-alerts(7) lists"
-		    " them",
+		    "%s %s: no such alert; mxwatch-alerts(7) lists them",
 		    sections[section].name, q);
 		mem_free(&t->title);
 		skip_block(p);
@@ -288,8 +286,8 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 	if (p->l->rules == RULES_ELSEWHERE && sc->section == SEC_TOP &&
 	    (defaults || section != SEC_DOMAIN)) {
 		conf_err(p->l, parser_pos(p, line),
-		    "section %.40s may not come from elsewhere; only sections"
-		    " domain may",
+		    "section %.40s is not allowed in a source of domains_from; "
+		    "only domain is",
 		    name);
 		skip_block(p);
 		return true;
@@ -331,7 +329,9 @@ parse_include(struct parser *p, unsigned line)
 	size_t i, n, len;
 
 	if (l->rules != RULES_FILE) {
-		conf_err(l, at, "include may not come from elsewhere");
+		conf_err(l, at,
+		    "include is not allowed in a source of "
+		    "domains_from");
 		parser_advance(p);
 		return;
 	}
@@ -435,8 +435,7 @@ parse_block(struct parser *p, struct scope *sc)
 		case TOKEN_CLOSE:
 			if (top)
 				conf_err(p->l, parser_pos(p, p->t.line),
-				    "this }"
-				    " closes nothing; take it out");
+				    "this } closes no section; remove it");
 			parser_advance(p);
 			if (!top)
 				return true;

@@ -156,11 +156,11 @@ next_string(struct json_parser *p)
 		if (c[0] == '\\')
 			n = escape(p, c);
 		if (n == 0) {
-			bad(p, "a string has an escape that is none");
+			bad(p, "a string has an invalid escape");
 			return;
 		}
 		if (n == 1 && ((unsigned char)c[0] < ' ' || c[0] == '\x7f')) {
-			bad(p, "a string holds a control character");
+			bad(p, "a string has a control character");
 			return;
 		}
 		if (p->len + n > CONF_VALUE_MAX) {
@@ -210,7 +210,7 @@ next_word(struct json_parser *p)
 	}
 	p->text[p->len] = '\0';
 	if (!word_is_json(p->text))
-		bad(p, "what is neither a string nor a number stands there");
+		bad(p, "neither a string nor a number");
 }
 
 static void
@@ -235,7 +235,7 @@ next(struct json_parser *p)
 		p->text[p->len++] = *p->p++;
 		p->text[p->len] = '\0';
 	} else {
-		bad(p, "what is no JSON stands there");
+		bad(p, "not valid JSON");
 	}
 }
 
@@ -251,7 +251,7 @@ fail(struct json_parser *p, const char *label, const char *what)
 {
 	conf_err(p->l, pos(p), "%s%s", label,
 	    p->kind == JSON_BAD	    ? p->text :
-		p->kind == JSON_END ? "the text ends within" :
+		p->kind == JSON_END ? "the text is incomplete" :
 				      what);
 	return false;
 }
@@ -320,7 +320,7 @@ read_list(struct json_parser *p, const char *label, struct conf_value *v)
 	do {
 		if (!is_plain(p))
 			return fail(p, label,
-			    "a list has strings and numbers only");
+			    "a list may contain only strings and numbers");
 		if (v->n == CONF_LIST_MAX)
 			return fail(p, label, "a list has too many items");
 		value_add(v, p->text, p->len, pos(p).line);
@@ -336,7 +336,8 @@ read_value(struct json_parser *p, const char *label, struct conf_value *v)
 		return read_list(p, label, v);
 	if (!is_plain(p))
 		return fail(p, label,
-		    "a value is a string, a number, true, false or a list");
+		    "a value must be a string, a number, true, false or a "
+		    "list");
 	value_add(v, p->text, p->len, pos(p).line);
 	next(p);
 	return true;
@@ -494,7 +495,8 @@ read_all(struct json_parser *p)
 		return;
 	if (strcmp(key, "domains") != 0) {
 		conf_err(p->l, pos(p),
-		    "%s may not come from elsewhere; only \"domains\" may",
+		    "%s is not allowed in a source of domains_from; only "
+		    "\"domains\" is",
 		    conf_quote(key, q));
 		return;
 	}
@@ -502,10 +504,10 @@ read_all(struct json_parser *p)
 		return;
 	if (another(p, '}', "", &ok))
 		conf_err(p->l, pos(p),
-		    "something stands beside \"domains\"; nothing else may "
-		    "come from elsewhere");
+		    "something stands beside \"domains\"; a source of "
+		    "domains_from may have nothing else");
 	else if (ok && p->kind != JSON_END)
-		(void)fail(p, "", "something stands behind the end");
+		(void)fail(p, "", "extra text after the end");
 }
 
 void

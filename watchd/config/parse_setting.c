@@ -51,7 +51,7 @@ list_stray(struct parser *p, const struct scope *sc, const char *name)
 		    name, p->t.text);
 	else
 		conf_err(p->l, parser_pos(p, p->t.line),
-		    "%s%s: \"%s\" in a list where a value should be", sc->label,
+		    "%s%s: \"%s\" in a list instead of a value", sc->label,
 		    name, p->t.text);
 }
 
@@ -230,8 +230,10 @@ setting_take(struct conf_loader *l, const struct option *o, void *base,
 		.taken_before = l->taken_before };
 
 	if (!option_is_allowed(l, o)) {
-		conf_err(l, at, "%s%s may not come from elsewhere", label,
-		    o->name);
+		conf_err(l, at,
+		    "%s%s is not allowed in a source of "
+		    "domains_from",
+		    label, o->name);
 		return;
 	}
 	if (set->line != 0) {

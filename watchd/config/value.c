@@ -142,7 +142,7 @@ set_strings(const struct option *o, void *base, const struct conf_value *v,
 	if (o->type == TYPE_DNSBLS && v->n > DNSBL_SITES_MAX)
 		return value_fail(of_item(r, &v->item[DNSBL_SITES_MAX], &at),
 		    v->item[DNSBL_SITES_MAX].text,
-		    "is one too many; there may be %d", DNSBL_SITES_MAX);
+		    "is one too many; at most %d are allowed", DNSBL_SITES_MAX);
 	if (v->n > 0)
 		list.s = mem_array(v->n, sizeof(*list.s));
 	for (i = 0; i < v->n; i++)
@@ -183,10 +183,10 @@ get_listen(const struct option *o, struct conf_listen *l, const char *s)
 		    "is not an address; write it like \"192.0.2.7:25\" or "
 		    "\"[::1]:25\"";
 	if (path[0] != '/')
-		return "is not a path that begins with /";
+		return "is not an absolute path";
 	return strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path) ?
 	    NULL :
-	    "is longer than the path of a socket may be";
+	    "is too long for the path of a socket";
 }
 
 static int
@@ -266,7 +266,7 @@ set_delays(const struct option *o, struct conf_domain *d,
 	if (v->n > MX_COUNT(ms))
 		return value_fail(of_item(r, &v->item[MX_COUNT(ms)], &at),
 		    v->item[MX_COUNT(ms)].text,
-		    "is one too many; there may be %zu", MX_COUNT(ms));
+		    "is one too many; at most %zu are allowed", MX_COUNT(ms));
 	for (i = 0; i < v->n; i++) {
 		why = of_item(r, &v->item[i], &at);
 		if (value_time(o, v->item[i].text, &ms[i], why) != 0) {
@@ -298,8 +298,8 @@ set_log(struct config *c, const char *s, const struct value_reason *r)
 		log = CONF_LOG_SYSLOG;
 	else if (*s != '/')
 		return value_fail(r, s,
-		    "is neither \"stderr\" nor \"syslog\" nor the"
-		    " path of a file, which begins with /");
+		    "is neither \"stderr\" nor \"syslog\" nor an absolute "
+		    "path");
 	mem_free(&c->log_file);
 	c->log = log;
 	if (log == CONF_LOG_FILE)

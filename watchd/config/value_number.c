@@ -115,7 +115,7 @@ value_time(const struct option *o, const char *s, int64_t *ms,
 	rc = check_range(o, *ms, s, r);
 	if (rc == 0 && bare)
 		value_doubt(r, s,
-		    "has no unit and is taken as seconds; write \"%ss\"", s);
+		    "has no unit and is read as seconds; write \"%ss\"", s);
 	return rc;
 }
 

@@ -111,7 +111,7 @@ get_self(const char *s, char **out, const struct value_reason *r)
 
 	if (addr_parse(&addr, s, 0, ':') == 0) {
 		if (addr_port(&addr) != 0)
-			return value_fail(r, s, "has a port; leave that out");
+			return value_fail(r, s, "has a port; remove it");
 		*out = mem_strdup(s);
 	} else if (text_domain(s, strlen(s), name) == 0) {
 		*out = mem_strdup(name);
@@ -164,8 +164,7 @@ value_text(const struct option *o, const char *s, char **out,
 	default:
 		if (*s == '\0')
 			return value_fail(r, s,
-			    "is empty; leave the option out"
-			    " instead");
+			    "is empty; remove the option instead");
 		break;
 	}
 	*out = mem_strdup(s);
