@@ -225,3 +225,34 @@ def test_a_long_queue_comes_whole(stack):
     ids = [m["id"] for m in lines[:-1]]
     assert len(set(ids)) == len(ids) >= n
 
+
+
+def test_events_of_all_nodes(stack):
+    _, nodes = shared(stack)
+    a, b = nodes.n
+    for n, name in ((a, "one"), (b, "two"), (a, "three")):
+        assert n.ctl("silence", "queue_age", "--for", "1h", "--reason", name)[0] == 0
+    events = a.ctl_json("events")[:-1]
+    assert [e["time"] for e in events] == sorted(e["time"] for e in events)
+    assert {e["node"] for e in events if e["what"] == "start"} == {"mx1", "mx2"}
+    there = {(e["node"], e["number"]) for e in b.ctl_json("events")[:-1]}
+    assert {(e["node"], e["number"]) for e in events} <= there
+    assert " mx2 " in a.ctl("events")[1]
+    told = os.path.join(a.dir, "followed")
+    with open(told, "w") as f:
+        p = subprocess.Popen([os.path.join(BUILD, "mxwatchctl"), "-s", a.socket, "events",
+                              "--follow"], env=a.environment(), stdout=f)
+
+    def is_told(*words):
+        wait_for(lambda: any(all(w in line for w in words) for line in open(told)), 30, words)
+    try:
+        is_told("mx2", "start")
+        assert b.ctl("hold", DOMAINS[0])[0] == 0
+        is_told("operator", "hold " + DOMAINS[0])
+        b.stop()
+        is_told("node mx2 does not answer")
+        a.ctl("release", "--all")
+        is_told("mx1", "operator", "release")
+    finally:
+        p.kill()
+        p.wait()

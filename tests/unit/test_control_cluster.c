@@ -302,6 +302,88 @@ test_audit(void **state)
 	assert_string_equal(fc.node[2].fake->did, "");
 }
 
+/* ---- events of several nodes */
+
+static void
+happens(unsigned node, int64_t wall, const char *text)
+{
+	control_event(fc.node[node].control,
+	    &(struct control_event){ .wall = wall,
+		.what = "state",
+		.domain = "example.org",
+		.host = "",
+		.text = text });
+}
+
+/* In order of time, whichever node has them; each with the name of its node. */
+static void
+test_events(void **state)
+{
+	const char *answer, *last;
+	struct peer p;
+	char text[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		(void)snprintf(text, sizeof(text), "number %03u.", i);
+		happens(i * 7 % FAKE_NODES, 1795360000 + i, text);
+	}
+	answer = ask(&p, "{\"verb\":\"events\"}");
+	assert_int_equal(count(answer, "\"what\":\"state\""), 300);
+	assert_int_equal(count(answer, "{\"node\":\"mx2\",\"number\":"), 100);
+	assert_int_equal(count(answer, "sort"), 0);
+	assert_has(answer, "\"rc\":0,\"shown\":300}");
+	last = answer;
+	for (unsigned i = 0; i < 300; i++) {
+		(void)snprintf(text, sizeof(text), "number %03u.", i);
+		last = strstr(last, text);
+		assert_non_null(last);
+	}
+	peer_close(&p);
+	fc.node[2].mute = true;
+	answer = ask(&p, "{\"verb\":\"events\"}");
+	assert_has(answer, "\"rc\":1,\"shown\":200,\"silent\":[\"mx3\"]");
+	assert_has(answer, "node mx3 did not answer: what it has is missing");
+	peer_close(&p);
+}
+
+static void
+wait_text(struct peer *p, const char *text)
+{
+	for (unsigned i = 0; i < 1000 && strstr(buf_str(&p->got), text) == NULL;
+	     i++)
+		idle(10);
+	assert_has(buf_str(&p->got), text);
+}
+
+/* The earlier ones in order of time, new ones when they come. Nobody waits for a
+ * node that has nothing to say, and one that does not answer is named. */
+static void
+test_events_followed(void **state)
+{
+	static const char request[] = "{\"verb\":\"events\",\"follow\":true}\n";
+	struct peer p;
+
+	(void)state;
+	happens(1, 1795360002, "the second");
+	happens(0, 1795360001, "the first");
+	fc.node[2].mute = true;
+	peer_open(&p);
+	peer_say(&p, request, sizeof(request) - 1);
+	wait_text(&p, "the second");
+	assert_true(strstr(buf_str(&p.got), "the first") <
+	    strstr(buf_str(&p.got), "the second"));
+	wait_text(&p, "{\"silent\":[\"mx3\"]}");
+	wait_text(&p, "\"alive\":true");
+	happens(1, 1795360009, "at another node");
+	wait_text(&p, "{\"node\":\"mx2\",\"number\":2,");
+	happens(0, 1795360005, "here");
+	wait_text(&p, "\"text\":\"here\"");
+	assert_int_equal(count(buf_str(&p.got), "silent"), 1);
+	assert_false(p.eof);
+	peer_close(&p);
+}
+
 /* ---- flushes of several nodes */
 
 static void
@@ -880,6 +962,8 @@ main(void)
 		TEST(test_nobodys),
 		TEST(test_twice),
 		TEST(test_audit),
+		TEST(test_events),
+		TEST(test_events_followed),
 		TEST(test_flush_all),
 		TEST(test_silent),
 		TEST(test_away),

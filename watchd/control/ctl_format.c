@@ -349,12 +349,24 @@ ack_end(struct format *f, const cJSON *l)
 static void
 events_line(struct format *f, const cJSON *l)
 {
+	const cJSON *silent = cJSON_GetArrayItem(json_get(l, "silent"), 0);
+	const char *node = json_get_text(l, "node");
 	char t[32];
 
+	if (cJSON_IsString(silent)) {
+		fprintf(f->out, "node ");
+		format_cell(f->out, silent->valuestring, 0);
+		fprintf(f->out,
+		    " does not answer: what happens there is missing\n");
+	}
 	if (!cJSON_IsNumber(json_get(l, "time")))
 		return;
 	fprintf(f->out, "%s ",
 	    calendar_time_fmt(json_get_int(l, "time"), t, sizeof(t)));
+	if (node[0] != '\0') {
+		format_cell(f->out, node, -8);
+		fprintf(f->out, " ");
+	}
 	format_cell(f->out, json_get_text(l, "what"), -9);
 	for (int i = 0; i < 2; i++) {
 		const char *name = json_get_text(l, i == 0 ? "domain" : "host");

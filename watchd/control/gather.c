@@ -47,6 +47,7 @@ static const struct plan {
 	[VERB_forget] = { .domain = OWNER },
 	[VERB_doctor] = { .domain = OWNER }, /* else answered here */
 	[VERB_alerts] = { .domain = OWNER, .none = ALL },
+	[VERB_events] = { .domain = ALL, .none = ALL, GATHER_RANKED },
 	[VERB_ack] = { .none = ALL },
 };
 
@@ -285,6 +286,13 @@ goes_before(const struct gather_source *a, const struct gather_source *b)
 	return strcmp(a->key, b->key) < 0;
 }
 
+/* Is the next line the first of all nodes' lines? */
+static bool
+is_merged(const struct gather *g)
+{
+	return g->order != GATHER_AS_IT_COMES && !g->live;
+}
+
 /* The source of the next line. NULL: none yet; *over: all are over. */
 static struct gather_source *
 pick(struct gather *g, bool *over)
@@ -298,15 +306,16 @@ pick(struct gather *g, bool *over)
 
 		if (source_peek(s)) {
 			if (best == NULL ||
-			    (g->order != GATHER_AS_IT_COMES &&
-				goes_before(s, best)))
+			    (is_merged(g) && goes_before(s, best)))
 				best = s;
 		} else if (s->state == SOURCE_ASKED)
 			waits = true;
 	}
 	*over = best == NULL && !waits;
-	if (waits && g->order != GATHER_AS_IT_COMES)
+	if (waits && is_merged(g))
 		return NULL;
+	if (best != NULL && strcmp(best->key, GATHER_LIVE_KEY) == 0)
+		g->live = true;
 	return best != NULL && g->array ? claim_choose(g, best) : best;
 }
 
@@ -328,6 +337,32 @@ drop_rank(struct gather_source *s)
 	s->in.data[s->line - s->in.data] = '{';
 }
 
+/* Do the lines name the node that they are from? */
+static bool
+has_tags(const struct call *c, const struct gather *g)
+{
+	return g->n > 1 && (c->verb == VERB_alerts || c->verb == VERB_events);
+}
+
+/* Who follows has to know whose lines are missing from now on. */
+static void
+tell_silent(struct call *c, struct gather *g)
+{
+	cJSON *o;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		struct gather_source *s = &g->source[i];
+
+		if (s->told || json_get_bool(s->done, "missing") ||
+		    (s->state != SOURCE_LOST && s->state != SOURCE_OVER))
+			continue;
+		s->told = true;
+		o = json_object();
+		json_push(json_array(o, "silent"), cJSON_CreateString(s->name));
+		call_send(c, o);
+	}
+}
+
 static size_t
 emit(struct call *c, struct gather_source *s)
 {
@@ -345,7 +380,7 @@ emit(struct call *c, struct gather_source *s)
 	}
 	if (g->array && g->lines > 0)
 		call_send_part(c, ",", 1);
-	if (c->verb == VERB_alerts && g->n > 1 && len > 2) {
+	if (has_tags(c, g) && len > 2) {
 		call_send_part(c, s->tag, strlen(s->tag));
 		call_send_part(c, s->line + 1, len - 1);
 	} else
@@ -375,6 +410,8 @@ gather_step(struct call *c)
 			source_ask(&g->source[i]);
 	while ((s = pick(g, &over)) != NULL && sent < STEP_BYTES)
 		sent += emit(c, s);
+	if (!over && (c->fields & FIELD_FOLLOW) != 0)
+		tell_silent(c, g);
 	if (s != NULL)
 		call_continue(c);
 	else if (over)

@@ -16,6 +16,10 @@ enum gather_order {
 	GATHER_RANKED, /* by the key at the start of a line (ranking.h) */
 };
 
+/* The key of a line behind all others of that node that there are so far: when
+ * each node has come to one, further lines are sent as they come. */
+#define GATHER_LIVE_KEY "~"
+
 enum source_state {
 	SOURCE_NEW, /* the first page is to be requested */
 	SOURCE_ASKED, /* a page is requested */
@@ -40,6 +44,7 @@ struct gather_source { /* a node */
 	char key[TEXT_DOMAIN_MAX]; /* the sort key is this... */
 	uint64_t key_id; /* ...or this */
 	cJSON *done; /* its last line */
+	bool told; /* of a call without an end: that it is over or lost */
 };
 
 struct gather {
@@ -53,6 +58,7 @@ struct gather {
 	struct status *head; /* our own head of the status document */
 	bool headed; /* the head was sent */
 	bool reverse; /* GATHER_RANKED: descending */
+	bool live; /* GATHER_LIVE_KEY was met everywhere */
 	unsigned limit; /* of lines; 0: none */
 	size_t page_max;
 	unsigned lines;

@@ -67,18 +67,15 @@ happened_copy(struct happened *h, bool always)
 	return mem_dup(h, sizeof(*h));
 }
 
-cJSON *
-happened_json(const struct happened_entry *e)
+void
+happened_json(const struct happened_entry *e, cJSON *o)
 {
-	cJSON *o = json_object();
-
 	json_num(o, "number", (double)e->number);
 	json_num(o, "time", (double)e->wall);
 	json_text(o, "what", e->what);
 	json_text(o, "domain", e->domain);
 	json_text(o, "host", e->host);
 	json_text(o, "text", e->text);
-	return o;
 }
 
 static int
@@ -87,9 +84,12 @@ print_all(FILE *f, const void *arg)
 	const struct happened *h = arg;
 	const struct happened_entry *e = NULL;
 	char *line;
+	cJSON *o;
 
 	while ((e = happened_after(h, e != NULL ? e->number : 0)) != NULL) {
-		line = json_print(happened_json(e));
+		o = json_object();
+		happened_json(e, o);
+		line = json_print(o);
 		fprintf(f, "%s\n", line);
 		mem_free(&line);
 	}

@@ -25,7 +25,8 @@ void happened_add(struct happened *, const struct control_event *);
  * happened_add(). */
 const struct happened_entry *
 happened_after(const struct happened *, uint64_t number);
-cJSON *happened_json(const struct happened_entry *);
+/* Adds its members to the object. */
+void happened_json(const struct happened_entry *, cJSON *);
 
 /* A copy for happened_write(); NULL: nothing was added since the last copy,
  * unless `always`. */

@@ -144,7 +144,9 @@
  *	events	number, time, what ("state", "primary", "flush", "expired",
  *		"breaker", "route", "spool", "reload", "start", "alert",
  *		"operator", "redirect"), domain, host, text a line, the oldest
- *		first; with follow also "alive", once a minute. done: shown
+ *		first; with follow also "alive", once a minute; done: shown. In
+ *		a cluster node, too, where it happened; with follow "silent" (an
+ *		array of names) when nodes do not answer, or no longer
  *	doctor	a finding a line: domain ("": this host), check, severity
  *		("error", "warning", "info", and with a domain "ok"), text,
  *		remedy (or ""), checked; done: errors, warnings, infos (the

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * verb_events: the last events and, with follow, new ones. A following client
  * gets a line once a minute at least, so that each side notices when the other
- * is gone. Loop thread. */
+ * is gone. In a cluster each node's part is sorted by time, and its first line
+ * of that kind says that what follows is new. Loop thread. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/gather_end.h"
 #include "control/happened.h"
 #include "control/verbs.h"
 
@@ -17,6 +21,7 @@ struct events_walk {
 	uint64_t number; /* of the last event sent */
 	int64_t said; /* monotonic ns */
 	double shown;
+	bool live; /* of a part: the earlier events were sent */
 };
 
 static bool
@@ -25,26 +30,52 @@ is_wanted(const struct call *c, const struct happened_entry *e)
 	return c->domain[0] == '\0' || strcmp(c->domain, e->domain) == 0;
 }
 
+/* A line of a part of a gathered answer begins with its sort key. */
+static cJSON *
+line_of(const struct call *c, const char *key)
+{
+	cJSON *o = json_object();
+
+	if (c->part)
+		json_text(o, "sort", key);
+	return o;
+}
+
 static void
 send_event(struct call *c, const struct happened_entry *e)
 {
-	call_send(c, happened_json(e));
+	char key[24];
+	cJSON *o;
+
+	(void)snprintf(key, sizeof(key), "%020jd", (intmax_t)e->wall);
+	o = line_of(c, key);
+	happened_json(e, o);
+	call_send(c, o);
+}
+
+static void
+send_alive(struct call *c)
+{
+	struct events_walk *w = c->work;
+	cJSON *o = line_of(c, GATHER_LIVE_KEY);
+
+	json_bool(o, "alive", true);
+	call_send(c, o);
+	w->said = call_now(c);
+	w->live = true;
 }
 
 static void
 follow(struct call *c, bool said)
 {
 	struct events_walk *w = c->work;
-	cJSON *o;
 
-	if (said)
+	if (c->part && !w->live)
+		send_alive(c);
+	else if (said)
 		w->said = call_now(c);
-	else if (call_now(c) - w->said >= ALIVE_NS) {
-		o = json_object();
-		json_bool(o, "alive", true);
-		call_send(c, o);
-		w->said = call_now(c);
-	}
+	else if (call_now(c) - w->said >= ALIVE_NS)
+		send_alive(c);
 	call_wait(c, LOOK_MS);
 }
 
