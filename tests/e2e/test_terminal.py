@@ -147,3 +147,57 @@ def test_watch(d):
                  "it has ended")
     finally:
         t.tmux("kill-server", check=False)
+
+
+SHELLS = {
+    "zsh": ("zsh -f -i", "PS1='%% '; LISTMAX=0; fpath=({build}/watchd/control $fpath); "
+            "autoload -Uz compinit; compinit -u -D"),
+    "bash": ("bash --norc --noprofile -i", "PS1='% '; bind 'set completion-query-items 0'; "
+             "bind 'set page-completions off'; . {build}/watchd/control/mxwatchctl"),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion(d, shell):
+    """What the shell itself shows behind a TAB, or two."""
+    command, setup = SHELLS[shell]
+    t = Terminal(d, 100)
+    t.env["PATH"] = d.build + ":" + t.env["PATH"]
+    t.begin(command)
+
+    def cleared():
+        t.tmux("send-keys", "clear", "Enter")
+        wait_for(lambda: t.capture().split() == ["%"], 30, "an empty screen")
+
+    def offered(line, *wanted):
+        t.tmux("send-keys", line, "Tab", *(["Tab"] if shell == "bash" else []))
+
+        def there():
+            words = t.capture().split()
+            assert set(wanted) <= set(words), (line, words)
+            return words
+        words = wait_for(there, 15, line)
+        t.tmux("send-keys", "C-u")
+        cleared()
+        return words
+    try:
+        t.tmux("send-keys", setup.format(build=d.build), "Enter")
+        cleared()
+        ctl = "mxwatchctl -s %s " % d.socket
+        verbs = [line.split()[0] for line in d.ctl("help")[1].splitlines()
+                 if re.match(r"  [a-z]+ ", line)]
+        assert len(verbs) > 30, verbs
+        offered("mxwatchctl ", *verbs)
+        offered("mxwatchctl help ", *[v for v in verbs if v != "help"])
+        words = offered("mxwatchctl bounce --", "--sender", "--dry-run", "--all", "--json")
+        assert "--purge" not in words and "a.test" not in words
+        offered(ctl + "queue --state ", "deferred", "active", "held")
+        offered("mxwatchctl cluster ", "join", "takeover")
+        domains = ["a.test", "b.test", NAME + ".test"]
+        assert d.ctl("status", "--names")[1].split() == sorted(domains)
+        for verb in ("status", "extend --older 1d", "maintenance"):
+            assert "--json" not in offered(ctl + verb + " ", *domains)
+        words = offered(ctl + "hold a", "a.test", NAME + ".test")
+        assert "b.test" not in words
+    finally:
+        t.tmux("kill-server", check=False)

@@ -59,6 +59,9 @@ static const struct {
 		"\"code\":450,\"enhanced\":\"4.2.0\",\"reply\":"
 		"\"4.2.0 ?[31mred? alert?",
 		"\"messages\":4" } },
+	{ "names", "{\"verb\":\"status\",\"names\":true}",
+	    { "{\"domain\":\"example.org\"}\n",
+		"}\n{\"done\":true,\"rc\":0}" } },
 	{ "show all parts", "{\"verb\":\"show\",\"id\":\"6a1\"}",
 	    { "\"id\":\"6A1\"", "\"id\":\"6A1.1\"", "\"client\":\"192.0.2.9\"",
 		"\"rc\":0" } },

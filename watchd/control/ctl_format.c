@@ -518,7 +518,10 @@ put_line(struct format *f, const cJSON *l)
 		last_line(f, l);
 		return;
 	}
-	if (f->verb == VERB_show && json_get(l, "data") != NULL)
+	if (f->verb == VERB_status && json_get(l, "domain") != NULL) {
+		format_cell(f->out, json_get_text(l, "domain"), 0);
+		fprintf(f->out, "\n");
+	} else if (f->verb == VERB_show && json_get(l, "data") != NULL)
 		format_content(f, l);
 	else if (f->verb < VERB_MAX && how[f->verb] != NULL)
 		how[f->verb](f, l);

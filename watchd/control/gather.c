@@ -63,8 +63,10 @@ travel_of(const struct call *c)
 	/* parts of a message may be at a node that does not own the domain */
 	if ((c->fields & FIELD_DOMAIN) != 0)
 		return select_is_given(c) ? p->none : p->domain;
-	/* each node probes: its view of the primaries is its own */
-	return (c->fields & FIELD_PRIMARIES) != 0 ? HERE : p->none;
+	/* each node probes: its view of the primaries is its own; and each
+	 * knows all domains */
+	return (c->fields & (FIELD_PRIMARIES | FIELD_NAMES)) != 0 ? HERE :
+								    p->none;
 }
 
 /* ---- a node's part */

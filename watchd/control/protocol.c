@@ -70,6 +70,7 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "raw", FIELD_RAW, FIELD_FLAG, "", "all of it, as accepted" },
 	{ "to", FIELD_TO, FIELD_WORD, "", "" },
 	{ "now", FIELD_NOW, FIELD_FLAG, "", "run the checks now" },
+	{ "names", FIELD_NAMES, FIELD_FLAG, "", "only the names" },
 	{ "after", FIELD_AFTER, FIELD_TEXT, "ID",
 	    "only those behind this message" },
 	{ "rcpts", FIELD_RCPTS, FIELD_SAID, "", "" },

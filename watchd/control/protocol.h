@@ -51,6 +51,7 @@
  *	node	the name of a node
  *	now	true: check now, instead of showing earlier findings
  *	to	hosts as for the option primary, separated by commas
+ *	names	true: only the names of the domains
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -58,7 +59,8 @@
  * unknown; fields may be added, none changes its meaning.
  *
  *	status	the document of mxwatch-status(7), with the one domain or all;
- *		with primaries: only its time and its list `primaries`
+ *		with primaries: only its time and its list `primaries`; with
+ *		names: domain, a line each
  *	queue	a MESSAGE a line; done: messages, bytes (of all that is
  *		selected, or with after of the lines), shown (lines, if limited)
  *	mailq	the same, every MESSAGE with its "rcpts"
@@ -227,6 +229,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_AFTER	FIELD_BIT(44)
 #define FIELD_RCPTS	FIELD_BIT(45)
 #define FIELD_TO	FIELD_BIT(46)
+#define FIELD_NAMES	FIELD_BIT(47)
 /* Fields that select among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -253,14 +256,15 @@ struct control_field {
 	/* For people, of an option: "TIME", and its purpose. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   49
+#define CONTROL_FIELDS	   50
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
-	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
-	    "[DOMAIN] [--primaries] [--problems] [--watch]",                   \
+	VERB(status,                                                           \
+	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES | FIELD_NAMES,     \
+	    "[DOMAIN] [--primaries] [--names] [--problems] [--watch]",         \
 	    "state of the domains and their primaries")                        \
 	VERB(queue,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_DAMAGED |    \

@@ -10,11 +10,13 @@
 #include "status/status_primaries.h"
 
 #define STATUS_PIECE_MAX (64u << 20) /* the head has all alerts */
+#define STATUS_NAMES	 500 /* sent in a step */
 
 struct status {
 	struct snapshot *s;
 	struct status_walk walk;
-	unsigned next, us; /* of a part: next domain; our number */
+	unsigned next; /* of a part, or of names: the next domain */
+	unsigned us; /* of a part: our number */
 };
 
 struct status *
@@ -125,6 +127,25 @@ status_one(struct call *c)
 	snapshot_unref(&s);
 }
 
+static void
+names_step(struct call *c)
+{
+	struct status *st = c->work;
+	cJSON *o;
+
+	for (unsigned i = 0; i < STATUS_NAMES && st->next < st->s->domains.n;
+	     i++) {
+		o = json_object();
+		json_text(o, "domain",
+		    snap_list_at(&st->s->domains, st->next++)->name);
+		call_send(c, o);
+	}
+	if (st->next < st->s->domains.n)
+		call_continue(c);
+	else
+		call_done(c, CONTROL_OK, NULL);
+}
+
 void
 verb_status(struct call *c)
 {
@@ -139,6 +160,8 @@ verb_status(struct call *c)
 		st->us = claim_us(c);
 	c->work = st;
 	c->work_free = status_free;
-	c->step = c->part ? part_step : status_step;
+	c->step = (c->fields & FIELD_NAMES) != 0 ? names_step :
+	    c->part				 ? part_step :
+						   status_step;
 	call_continue(c);
 }
