@@ -97,6 +97,7 @@ function commandsOf(d) {
 	if (messages(d) > 0 && (isNear(expiry(d)) || share(d) >= .5 || down)) c.push(["extend " + name + " +7d", "let what is queued live longer"]);
 	if ((alertsOf.get(name) || []).some(function (a) { return !a.silenced; })) c.push(["ack " + name, "you have it in hand"], ["silence " + name + " --for 2h", "tell nobody"]);
 	if (down && !d.maintenance) c.push(["maintenance " + name + " --for 2h", "it is worked on"]);
+	if (d.redirect) c.push(["redirect --end " + name, "its mail goes where the configuration says"]);
 	if (messages(d) > 0 && !q.on_hold) c.push(["hold " + name, "deliver nothing"]);
 	c.push(["why " + name, "the same, as text"], ["queue " + name, "what is queued"]);
 	return c;

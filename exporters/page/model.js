@@ -68,6 +68,7 @@ function tagsOf(d) {
 	var t = [], q = queue(d), m = d.maintenance, own = alertsOf.get(d.domain) || [];
 	if (isRemoved(d)) t.push(["quiet", "removed", "It is no longer in the configuration; what is queued goes by the settings it had"]);
 	if (m) t.push(["quiet", m.hold ? "maintenance, held" : "maintenance", str(m.reason) || "A maintenance window"]);
+	if (d.redirect) t.push(["quiet", "redirected", "An operator sends its mail to " + list(d.redirect.to).join(", ")]);
 	if (q.on_hold) t.push(["warn", "on hold", "An operator holds all of its mail"]);
 	else if (d.breaker) t.push(["crit", "breaker", "Held: the primary refuses what it should take"]);
 	else if (num(q.held) > 0) t.push(["warn", count(q.held, "held", "held"), "Single messages are on hold"]);

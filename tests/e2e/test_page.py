@@ -403,10 +403,11 @@ STATES = {
     "breaker": dict(breaker={"since": 1, "reply": "554 5.7.1 no such user"}),
     "maintenance, held": dict(maintenance={"until": 2e9, "hold": True, "reason": "new disks"}),
     "1\u00a0expired": dict(expired_1d=1),
+    "redirected": dict(redirect={"to": ["mx9.example.net"], "instead_of": [], "since": 1}),
 }
 SAID = {"removed": "mxwatchctl forget ", "on hold": "mxwatchctl release ",
         "breaker": "open the breaker", "maintenance, held": "mxwatchctl why ",
-        "1\u00a0expired": "mxwatchctl why "}
+        "1\u00a0expired": "mxwatchctl why ", "redirected": "mxwatchctl redirect --end "}
 
 
 def test_states(chrome):
