@@ -21,6 +21,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \
 	watchd/daemon/preflight_dns.c watchd/daemon/preflight_int.h \
 	watchd/daemon/preflight_ports.c \
+	watchd/daemon/preflight_redirects.c \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/programs.c watchd/daemon/programs.h \
 	watchd/daemon/event_file.c \

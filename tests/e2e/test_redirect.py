@@ -87,6 +87,13 @@ def test_a_primary_that_moved(stack):
     rc, out = d.reload(domains=domains)
     assert rc == 0 and "a.test is redirected to %s by an operator" % at(new) in out, out
     is_shown(d, new, gone)
+    checked = d.run("-n", "-l", "-c", d.conf)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stderr.count("a.test is redirected to %s by an operator: the primary that "
+                                "is configured is not used" % at(new)) == 1, checked.stderr
+    f = [x for x in d.ctl_json("doctor", "a.test", "--now", rc=1)[:-1]
+         if x["check"] == "primary" and x["severity"] == "info"]
+    assert len(f) == 1 and "its mail goes to %s" % at(new) in f[0]["text"], f
 
     rc, out = d.ctl("redirect", "--end", "A.test")
     assert (rc, out) == (0, "a.test: all mail goes to %s again\n" % at(gone))

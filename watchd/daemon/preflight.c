@@ -228,6 +228,7 @@ preflight(struct config *c, bool ask_dns)
 	preflight_ports(c, &p.errs);
 	ok = show(&p);
 	ok = fork_as_user(&p) && ok;
+	preflight_redirects(c, &p.errs);
 	if (ask_dns)
 		preflight_names(c, &p.errs);
 	return show(&p) && ok;

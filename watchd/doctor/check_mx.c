@@ -111,14 +111,16 @@ has_literal(const struct doctor_run *r)
 }
 
 /* Primaries may have internal names or addresses: there is a finding only if
- * none of them is among the MX hosts preferred to us. */
+ * none of them is among the MX hosts preferred to us. A domain that is
+ * redirected need not be where the DNS says. */
 static void
 compare_primaries(struct doctor_run *r, const struct dns_answer *a,
     uint16_t ours)
 {
 	struct doctor_finding *f;
 
-	if (r->cd->primary.n == 0 || has_literal(r) || a->mx[0].pref >= ours)
+	if (r->cd->primary.n == 0 || r->cd->redirect != NULL ||
+	    has_literal(r) || a->mx[0].pref >= ours)
 		return;
 	for (unsigned i = 0; i < a->n && a->mx[i].pref < ours; i++)
 		if (is_primary_name(r, a->mx[i].host))

@@ -8,10 +8,30 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/redirect.h"
 #include "doctor/doctor_int.h"
 #include "probes/schedule.h"
 
 /* ---- verdicts of the watchdog */
+
+/* The configured primaries are not used, and the operator who ordered that may
+ * be another one. */
+static void
+say_redirected(struct doctor_run *r)
+{
+	char to[REDIRECT_HOSTS_TEXT], own[REDIRECT_HOSTS_TEXT];
+	struct doctor_finding *f;
+
+	f = doctor_say(r, DOCTOR_primary, DOCTOR_INFO,
+	    "by the order of an operator its mail goes to %.200s; the "
+	    "configuration says %.200s",
+	    redirect_hosts(&r->cd->primary, to, sizeof(to)),
+	    redirect_hosts(&r->cd->redirected, own, sizeof(own)));
+	doctor_remedy(f,
+	    "If it stays there, put it into the configuration; else "
+	    "mxwatchctl redirect --end %s",
+	    r->name);
+}
 
 void
 doctor_primary(struct doctor_run *r)
@@ -23,6 +43,8 @@ doctor_primary(struct doctor_run *r)
 	const char *label = "", *cause;
 	struct doctor_finding *f;
 
+	if (r->cd->redirect != NULL)
+		say_redirected(r);
 	if (state == HEALTH_UP) {
 		doctor_say(r, DOCTOR_primary, DOCTOR_OK, "its primary is up");
 		return;
