@@ -30,6 +30,7 @@ class Policies:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 body = text.get(self.headers["Host"], "")
+                content = body.encode()
                 moved = body.startswith("http")
                 if self.path != "/.well-known/mta-sts.txt" or not body:
                     self.send_error(404)
@@ -37,8 +38,11 @@ class Policies:
                 self.send_response(302 if moved else 200)
                 self.send_header("Location" if moved else "Content-Type",
                                  body if moved else "text/plain")
+                # Without it the end of the connection is that of the content, and Python
+                # leaves out the close_notify that newer libraries want to see then.
+                self.send_header("Content-Length", str(0 if moved else len(content)))
                 self.end_headers()
-                self.wfile.write(b"" if moved else body.encode())
+                self.wfile.write(b"" if moved else content)
 
             def log_message(self, *args):
                 pass
