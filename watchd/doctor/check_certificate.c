@@ -48,19 +48,19 @@ say_end(struct doctor_step *s, int64_t end)
 	text_duration_fmt(left > 0 ? left * 1000 : 0, in, sizeof(in));
 	if (end == 0 || left > DOCTOR_EXPIRY_S) {
 		doctor_say(s->run, s->check, DOCTOR_OK,
-		    "the certificate of smtpd is for %s and ends at %s",
-		    s->run->conf->hostname, end == 0 ? "no known time" : at);
+		    "the certificate of smtpd is for %s and expires at %s",
+		    s->run->conf->hostname, end == 0 ? "an unknown time" : at);
 		return;
 	}
 	if (left > 0)
 		f = doctor_say(s->run, s->check, DOCTOR_WARNING,
-		    "the certificate of smtpd ends at %s, in %s: senders that "
-		    "verify it send nothing here then",
+		    "the certificate of smtpd expires at %s, in %s: after "
+		    "that, senders that verify it send nothing here",
 		    at, in);
 	else
 		f = doctor_say(s->run, s->check, DOCTOR_ERROR,
-		    "the certificate of smtpd ended at %s: senders that verify "
-		    "it send nothing here",
+		    "the certificate of smtpd expired at %s: senders that "
+		    "verify it send nothing here",
 		    at);
 	doctor_remedy(f, "Renew %s; it is read again when it has changed.",
 	    s->run->conf->smtpd.tls_cert);
@@ -108,17 +108,18 @@ judge_tlsa(struct doctor_step *s, const struct dns_answer *a)
 		;
 	if (i < a->n) {
 		doctor_say(s->run, s->check, DOCTOR_OK,
-		    "a TLSA record of %s fits the certificate of smtpd", host);
+		    "a TLSA record of %s matches the certificate of smtpd",
+		    host);
 		return;
 	}
 	f = doctor_say(s->run, s->check,
 	    a->secure ? DOCTOR_ERROR : DOCTOR_WARNING,
-	    "no TLSA record at _25._tcp.%s fits the certificate of smtpd: "
-	    "senders that do DANE send nothing here%s",
+	    "no TLSA record at _25._tcp.%s matches the certificate of smtpd: "
+	    "senders that use DANE send nothing here%s",
 	    host,
 	    a->secure ? "" :
-			" (the resolver does not vouch for the answer, so this "
-			"may be no answer that they believe)");
+			" (the resolver did not validate the answer, so they "
+			"may not trust it)");
 	doctor_remedy(f,
 	    "Publish a record 3 1 1 of the new key beside the old one before "
 	    "each change (RFC 7671 8.1).");
@@ -166,8 +167,8 @@ doctor_certificate(struct doctor_run *r)
 
 	if (r->conf->smtpd.tls_cert == NULL) {
 		f = doctor_say(r, DOCTOR_certificate, DOCTOR_WARNING,
-		    "smtpd offers no TLS: mail comes in clear, and senders "
-		    "that insist on TLS send nothing here");
+		    "smtpd does not offer TLS: mail arrives in clear text, and "
+		    "senders that require TLS send nothing here");
 		doctor_remedy(f,
 		    "smtpd { tls_cert = \"...\" tls_key = \"...\" }");
 		return;
@@ -191,8 +192,9 @@ on_tlsa_without(struct doctor_step *s, const struct dns_answer *a)
 
 	if (a->status == DNS_OK)
 		doctor_remedy(doctor_say(s->run, s->check, DOCTOR_ERROR,
-				  "%s has a TLSA record, but smtpd offers no "
-				  "TLS: senders that do DANE send nothing here",
+				  "%s has a TLSA record, but smtpd does not "
+				  "offer TLS: senders that use DANE send "
+				  "nothing here",
 				  host),
 		    "Set smtpd { tls_cert, tls_key }, or remove the record.");
 	doctor_step_end(s);

@@ -39,18 +39,18 @@ on_loopback(struct doctor_step *s, const struct dns_answer *a)
 	(void)addr_text(&s->addr, text);
 	if (is_listed(&site, a)) {
 		f = doctor_say(s->run, s->check, DOCTOR_INFO,
-		    "the list %s has 127.0.0.1, so perhaps everybody: what it "
-		    "says of %s means nothing",
+		    "the list %s lists 127.0.0.1, so perhaps every address: "
+		    "its answer for %s means nothing",
 		    site.zone, text);
-		doctor_remedy(f, "Take it out of doctor { dnsbl }.");
+		doctor_remedy(f, "Remove it from doctor { dnsbl }.");
 	} else {
 		f = doctor_say(s->run, s->check, DOCTOR_ERROR,
-		    "%s is in the list %s: servers that use it refuse mail "
-		    "from here",
+		    "%s is in the list %s: servers that use the list refuse "
+		    "mail from here",
 		    text, site.zone);
 		doctor_remedy(f,
-		    "Look up why at the list's own pages, and ask it for "
-		    "removal once the cause is gone.");
+		    "Look up the reason on the site of the list, and request "
+		    "removal once the cause is fixed.");
 	}
 	doctor_step_end(s);
 }
@@ -82,11 +82,11 @@ on_listed(struct doctor_step *s, const struct dns_answer *a)
 		doctor_say_unknown(s->run, s->check, site.zone, a);
 	else if (a->status == DNS_OK && a->n > 0 && !dnsbl_is_code(&a->addr[0]))
 		doctor_remedy(doctor_say(s->run, s->check, DOCTOR_INFO,
-				  "the list %s answers what is no entry: it "
-				  "does not serve this resolver (many do not "
-				  "serve public ones)",
+				  "the list %s gives an answer that is not an "
+				  "entry: it does not serve this resolver "
+				  "(many do not serve public ones)",
 				  site.zone),
-		    "Use a resolver of your own: resolver = {\"127.0.0.1\"}.");
+		    "Use your own resolver: resolver = {\"127.0.0.1\"}.");
 	else
 		doctor_say(s->run, s->check, DOCTOR_OK,
 		    "%s is not in the list %s", text, site.zone);

@@ -22,18 +22,18 @@ on_addresses(struct doctor_step *s, const struct dns_answer *a)
 		doctor_say_unknown(r, s->check, "its address", a);
 	} else if (a->n == 0) {
 		f = doctor_say(r, s->check, DOCTOR_ERROR,
-		    "%s has no address in the DNS: an MX record of that name "
+		    "%s has no address in the DNS: an MX record with that name "
 		    "brings no mail here",
 		    host);
 		doctor_remedy(f, "Publish its A and AAAA records.");
 	} else if (i == a->n) {
 		f = doctor_say(r, s->check, DOCTOR_ERROR,
-		    "%s leads to %s%s, and no interface here has that address",
+		    "%s resolves to %s%s, which no interface of this host has",
 		    host, addr_text(&a->addr[0], text),
 		    a->n > 1 ? " and others" : "");
 		doctor_remedy(f,
-		    "Behind address translation: self = {\"%s\"}. Else correct "
-		    "the record, or hostname.",
+		    "Behind address translation, set self = {\"%s\"}. "
+		    "Otherwise correct the record, or hostname.",
 		    text);
 	} else if (a->canon[0] != '\0') {
 		f = doctor_say(r, s->check, DOCTOR_WARNING,
@@ -41,9 +41,9 @@ on_addresses(struct doctor_step *s, const struct dns_answer *a)
 		    "name an alias (RFC 2181 10.3): some servers send nothing "
 		    "there",
 		    host, a->canon);
-		doctor_remedy(f, "Give %s address records of its own.", host);
+		doctor_remedy(f, "Give %s its own address records.", host);
 	} else {
-		doctor_say(r, s->check, DOCTOR_OK, "%s leads to %s", host,
+		doctor_say(r, s->check, DOCTOR_OK, "%s resolves to %s", host,
 		    addr_text(&a->addr[i], text));
 	}
 	doctor_step_end(s);
@@ -70,9 +70,9 @@ doctor_helo(struct doctor_run *r)
 	}
 	f = doctor_say(r, DOCTOR_helo, DOCTOR_ERROR,
 	    "EHLO says %s, which is not a fully qualified name: many servers "
-	    "refuse mail from a host that says so",
+	    "refuse mail from such a host",
 	    host);
-	doctor_remedy(f, "hostname = \"%s.example.net\", with your domain.",
+	doctor_remedy(f, "Set hostname = \"%s.example.net\", with your domain.",
 	    host);
 }
 
@@ -95,8 +95,8 @@ on_back(struct doctor_step *s, const struct dns_answer *a)
 		doctor_say_unknown(r, s->check, "the name of the address", a);
 	} else if (i == a->n) {
 		f = doctor_say(r, s->check, DOCTOR_WARNING,
-		    "the PTR record of %s says %s, and that name does not lead "
-		    "back to it: many servers refuse mail from such an address",
+		    "the PTR record of %s says %s, which does not resolve back "
+		    "to it: many servers refuse mail from such an address",
 		    text, s->name);
 		doctor_remedy(f,
 		    "Add the address to %s, or have the provider set the PTR "
@@ -105,7 +105,7 @@ on_back(struct doctor_step *s, const struct dns_answer *a)
 	} else if (strcmp(s->name, host) != 0) {
 		f = doctor_say(r, s->check, DOCTOR_INFO,
 		    "the PTR record of %s says %s, EHLO says %s: some filters "
-		    "count that against a message",
+		    "penalize that",
 		    text, s->name, host);
 		doctor_remedy(f,
 		    "Have the provider set the PTR record to %s, or set "
@@ -113,7 +113,7 @@ on_back(struct doctor_step *s, const struct dns_answer *a)
 		    host, s->name);
 	} else {
 		doctor_say(r, s->check, DOCTOR_OK,
-		    "the PTR record of %s says %s, which leads back to it",
+		    "the PTR record of %s says %s, which resolves back to it",
 		    text, s->name);
 	}
 	doctor_step_end(s);
@@ -160,12 +160,12 @@ say_private(struct doctor_run *r, const struct net_addr *a)
 	struct doctor_finding *f;
 
 	f = doctor_say(r, DOCTOR_ptr, DOCTOR_INFO,
-	    "mail leaves from %s, which is a private address: outside this "
-	    "network another one is seen, and PTR, SPF and block lists were "
-	    "not checked for it",
+	    "mail is sent from %s, a private address: other networks see a "
+	    "different one, for which PTR, SPF and block lists were not "
+	    "checked",
 	    addr_text(a, text));
 	doctor_remedy(f,
-	    "Behind address translation name the outer one: self = "
+	    "Behind address translation, set the public one: self = "
 	    "{\"192.0.2.25\"}, with yours.");
 }
 
@@ -178,8 +178,8 @@ doctor_ptr(struct doctor_run *r)
 
 	if (n == 0)
 		doctor_say(r, DOCTOR_ptr, DOCTOR_INFO,
-		    "no primary outside this host has an address, so it is not "
-		    "known from which one mail leaves: PTR, SPF and block "
+		    "no primary outside this host has an address, so the "
+		    "source address of mail is not known: PTR, SPF and block "
 		    "lists were not checked");
 	for (unsigned i = 0; i < n; i++) {
 		if (doctor_is_private(&addr[i])) {

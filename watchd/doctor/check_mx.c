@@ -25,7 +25,7 @@ say_absent(struct doctor_run *r, unsigned pref)
 	struct doctor_finding *f;
 
 	f = doctor_say(r, DOCTOR_mx, DOCTOR_ERROR,
-	    "%s is not among the MX records of %s: no mail comes here in an "
+	    "%s is not in the MX records of %s: no mail comes here in an "
 	    "outage",
 	    host, r->name);
 	doctor_remedy(f, "Add: %s. MX %u %s.", r->name, pref, host);
@@ -56,19 +56,19 @@ say_place(struct doctor_run *r, uint16_t ours, bool better, bool equal,
 
 	if (better && !equal) {
 		doctor_say(r, DOCTOR_mx, DOCTOR_OK,
-		    "%s is an MX of %s (%u), behind others", name, r->name,
+		    "%s is an MX of %s (%u), after others", name, r->name,
 		    ours);
 		return;
 	}
 	if (better)
 		f = doctor_say(r, DOCTOR_mx, DOCTOR_INFO,
-		    "%s is no better and no worse an MX of %s (%u) than "
-		    "another host: neither hands mail to the other",
+		    "%s has the same MX preference for %s (%u) as another "
+		    "host: neither relays mail to the other",
 		    name, r->name, ours);
 	else if (equal)
 		f = doctor_say(r, DOCTOR_mx, DOCTOR_WARNING,
-		    "%s is as good an MX of %s (%u) as another host, and none "
-		    "is better: about half of the mail comes here first",
+		    "%s shares the best MX preference for %s (%u) with another "
+		    "host: about half of the mail comes here first",
 		    name, r->name, ours);
 	else
 		f = doctor_say(r, DOCTOR_mx, DOCTOR_WARNING,
@@ -76,8 +76,8 @@ say_place(struct doctor_run *r, uint16_t ours, bool better, bool equal,
 		    name, r->name, ours);
 	if (!better)
 		doctor_remedy(f,
-		    "Give the primary the lowest number, this host a higher "
-		    "one.");
+		    "Give the primary the lowest preference value, and this "
+		    "host a higher one.");
 }
 
 /* Is the host one of the configured primaries? */
@@ -126,12 +126,12 @@ compare_primaries(struct doctor_run *r, const struct dns_answer *a,
 		if (is_primary_name(r, a->mx[i].host))
 			return;
 	f = doctor_say(r, DOCTOR_mx, DOCTOR_INFO,
-	    "%s is where the senders of %s go first, and it is none of the "
-	    "primaries of the configuration: it is not watched",
+	    "%s is the first MX of %s, but not a configured primary: it is not "
+	    "monitored",
 	    a->mx[0].host, r->name);
 	doctor_remedy(f,
-	    "If they are not the same server: primary = {\"%s\"}, or leave "
-	    "primary out.",
+	    "Unless they are the same server, set primary = {\"%s\"}, or "
+	    "remove primary.",
 	    a->mx[0].host);
 }
 
@@ -170,10 +170,9 @@ on_route(const struct route *route, void *arg)
 	}
 	f = doctor_say(r, s->check, DOCTOR_WARNING,
 	    "the MX record of %s names this host %s, which is neither hostname "
-	    "nor in self: its certificate and its greeting are for another "
-	    "name",
+	    "nor in self: certificate and greeting have another name",
 	    r->name, route->us.name);
-	doctor_remedy(f, "self = {\"%s\"}, or name %s in the MX record.",
+	doctor_remedy(f, "Set self = {\"%s\"}, or name %s in the MX record.",
 	    route->us.name, r->conf->hostname);
 	doctor_step_end(s);
 }
@@ -190,8 +189,8 @@ on_mx(struct doctor_step *s, const struct dns_answer *a)
 		doctor_say_unknown(r, s->check, "its MX record", a);
 	} else if (a->n > 0 && a->mx[0].host[0] == '\0') {
 		doctor_say(r, s->check, DOCTOR_ERROR,
-		    "%s has a null MX record, which says that it takes no mail "
-		    "(RFC 7505)",
+		    "%s has a null MX record, which says that it accepts no "
+		    "mail (RFC 7505)",
 		    r->name);
 	} else if (a->n == 0) {
 		say_absent(r, 2 * PREF_BEHIND);

@@ -51,8 +51,8 @@ doctor_primary(struct doctor_run *r)
 	}
 	if (state == HEALTH_DISABLED) {
 		f = doctor_say(r, DOCTOR_primary, DOCTOR_INFO,
-		    "its primary is not probed: an outage is seen when mail "
-		    "cannot be delivered, and no sooner");
+		    "its primary is not probed: an outage is seen only when "
+		    "mail cannot be delivered");
 		doctor_remedy(f, "domain \"%s\" { probe { enabled = yes } }",
 		    r->name);
 		return;
@@ -66,7 +66,7 @@ doctor_primary(struct doctor_run *r)
 	    state == HEALTH_UNKNOWN || state == HEALTH_RECOVERING ?
 		DOCTOR_INFO :
 		DOCTOR_WARNING,
-	    "its primary%s is %s%s; what needs it was not checked", which,
+	    "its primary%s is %s%s; checks that need it were skipped", which,
 	    health_state_name(state), why);
 	doctor_remedy(f, "mxwatchctl why %s", r->name);
 }
@@ -83,16 +83,16 @@ doctor_recipients(struct doctor_run *r)
 
 	if (n == 0) {
 		doctor_say(r, DOCTOR_recipients, DOCTOR_OK,
-		    "the primary refuses nobody of a list, as far as that was "
-		    "tried");
+		    "the primary has refused no recipient of a list so far");
 		return;
 	}
 	f = doctor_say(r, DOCTOR_recipients, DOCTOR_WARNING,
-	    "the primary refuses %u address%s of the list of %s (%s%s): mail "
-	    "for %s is taken in an outage and given back after it",
+	    "the primary refuses %u address%s in the list of %s (%s%s): mail "
+	    "for %s is accepted in an outage and returned after it",
 	    n, n == 1 ? "" : "es", r->name, one, n == 1 ? "" : ", ...",
 	    n == 1 ? "it" : "them");
-	doctor_remedy(f, "mxwatchctl recipients %s; take them out of the list.",
+	doctor_remedy(f,
+	    "Run mxwatchctl recipients %s and remove them from the list.",
 	    r->name);
 }
 
@@ -125,8 +125,8 @@ say_deferred(struct doctor_run *r, const struct doctor_primary *p,
 
 	source_text(p, us);
 	f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
-	    "%s puts mail from here off: %u %.200s. If that is greylisting or "
-	    "a rate limit, the mail of an outage comes in late",
+	    "%s defers mail from here: %u %.200s. If that is greylisting or a "
+	    "rate limit, the mail of an outage arrives late",
 	    p->label, a->reply_code, a->text);
 	doctor_remedy(f,
 	    "Exempt %s on the primary from greylisting, SPF and rate limits.",
@@ -146,7 +146,7 @@ say_policy(struct doctor_run *r, const struct doctor_primary *p,
 	source_text(p, source);
 	f = doctor_say(r, DOCTOR_acceptance, us ? DOCTOR_ERROR : DOCTOR_WARNING,
 	    "%s refuses %s: %u %.200s", p->label,
-	    us ? "this host" : "mail from here by a policy", a->reply_code,
+	    us ? "this host" : "mail from here by policy", a->reply_code,
 	    a->text);
 	doctor_remedy(f,
 	    "Exempt %s on the primary from block lists, SPF and policy checks.",
@@ -168,7 +168,7 @@ say_refused(struct doctor_run *r, const struct doctor_primary *p,
 	switch (a->finding) {
 	case PROBE_FINDING_ROUTE:
 		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_ERROR,
-		    "%s does not take mail for %s: %u %.200s", p->label,
+		    "%s does not accept mail for %s: %u %.200s", p->label,
 		    r->name, a->reply_code, a->text);
 		doctor_remedy(f, "Configure %s there, or correct primary.",
 		    r->name);
@@ -178,20 +178,20 @@ say_refused(struct doctor_run *r, const struct doctor_primary *p,
 		    "%s refuses the sender of the probe: %u %.200s%s", p->label,
 		    a->reply_code, a->text,
 		    r->cd->probe.sender[0] == '\0' ?
-			"; it is the null sender, which delivery reports have" :
+			"; delivery reports have this null sender" :
 			"");
 		doctor_remedy(f,
-		    "Have the primary take MAIL FROM:<> (RFC 5321 4.5.5), or "
+		    "Make the primary accept MAIL FROM:<> (RFC 5321 4.5.5), or "
 		    "set probe { sender }.");
 		break;
 	default:
 		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
-		    "%s refuses %s, which the probe asks for: %u %.200s",
+		    "%s refuses %s, the recipient of the probe: %u %.200s",
 		    p->label, mailbox_of(r, room, sizeof(room)), a->reply_code,
 		    a->text);
 		doctor_remedy(f,
-		    "domain \"%s\" { probe { rcpt = \"...\" } }, a mailbox "
-		    "that exists.",
+		    "Set domain \"%s\" { probe { rcpt = \"...\" } } to a "
+		    "mailbox that exists.",
 		    r->name);
 		break;
 	}
@@ -216,7 +216,7 @@ judge_answer(struct doctor_run *r, const struct doctor_primary *p,
 	switch (a->code) {
 	case ANSWER_TAKEN:
 		doctor_say(r, DOCTOR_acceptance, DOCTOR_OK,
-		    "%s takes mail for %s from here", p->label, r->name);
+		    "%s accepts mail for %s from here", p->label, r->name);
 		break;
 	case ANSWER_DEFERRED:
 		say_deferred(r, p, a);

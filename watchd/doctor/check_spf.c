@@ -29,8 +29,8 @@ say_refused(struct doctor_step *s, enum doctor_severity severity,
 
 	(void)addr_text(&s->addr, text);
 	f = doctor_say(s->run, s->check, severity,
-	    "the SPF record of %s %s %s, from which mail leaves: delivery "
-	    "reports are judged by it and may be refused",
+	    "the SPF record of %s %s %s, from which mail is sent: delivery "
+	    "reports are checked against it and may be refused",
 	    host, what, text);
 	doctor_remedy(f, "Add ip%c:%s to it, before \"all\".",
 	    s->addr.u.sa.sa_family == AF_INET ? '4' : '6', text);
@@ -56,25 +56,24 @@ say_result(struct doctor_step *s, enum spf_result result)
 		say_refused(s, DOCTOR_WARNING, "advises against (~)");
 		break;
 	case SPF_NEUTRAL:
-		say_refused(s, DOCTOR_INFO, "says nothing of");
+		say_refused(s, DOCTOR_INFO, "does not mention");
 		break;
 	case SPF_PERMERROR:
 		doctor_say(s->run, s->check, DOCTOR_WARNING,
-		    "the SPF record of %s is wrong at \"%s\": some servers "
-		    "refuse mail for that",
+		    "the SPF record of %s is invalid at \"%s\": some servers "
+		    "refuse mail because of that",
 		    host, q->why);
 		break;
 	case SPF_UNJUDGED:
 		doctor_say(s->run, s->check, DOCTOR_INFO,
 		    "whether the SPF record of %s permits %s depends on "
-		    "\"%s\", "
-		    "which is not evaluated here",
+		    "\"%s\", which is not evaluated here",
 		    host, text, q->why);
 		break;
 	default:
 		doctor_say(s->run, s->check, DOCTOR_INFO,
-		    "what the SPF record of %s leads to could not be looked "
-		    "up, so it was not checked",
+		    "the names in the SPF record of %s could not be looked up, "
+		    "so it was not checked",
 		    host);
 		break;
 	}
@@ -130,8 +129,8 @@ say_none(struct doctor_run *r)
 	struct doctor_finding *f;
 
 	f = doctor_say(r, DOCTOR_spf, DOCTOR_INFO,
-	    "%s has no SPF record: nothing vouches for delivery reports, which "
-	    "have no sender but that name in EHLO",
+	    "%s has no SPF record: delivery reports, which have a null sender, "
+	    "are checked against this EHLO name",
 	    host);
 	doctor_remedy(f, "Publish: %s. TXT \"v=spf1 a -all\"", host);
 }
@@ -155,11 +154,10 @@ on_record(struct doctor_step *s, const struct dns_answer *a)
 	else if (n > 1)
 		doctor_remedy(
 		    doctor_say(r, s->check, DOCTOR_WARNING,
-			"%s has %u SPF records, which is an error "
-			"(RFC 7208 4.5): some servers refuse mail for "
-			"that",
+			"%s has %u SPF records, which is an error (RFC 7208 "
+			"4.5): some servers refuse mail because of that",
 			r->conf->hostname, n),
-		    "Leave one of them.");
+		    "Keep only one of them.");
 	else
 		begin_evaluation(r, record);
 	doctor_step_end(s);

@@ -49,11 +49,11 @@ judge_policy(struct doctor_run *r, const struct sts_policy *p)
 	f = doctor_say(r, DOCTOR_mta_sts,
 	    p->mode == STS_ENFORCE ? DOCTOR_ERROR : DOCTOR_WARNING,
 	    "the MTA-STS policy of %s (mode %s) does not cover %s: senders "
-	    "that obey it %s",
+	    "that follow it %s",
 	    r->name, p->mode == STS_ENFORCE ? "enforce" : "testing", host,
 	    p->mode == STS_ENFORCE ?
 		"send nothing here, not even in an outage" :
-		"report mail that comes here as a failure");
+		"report mail sent here as a failure");
 	doctor_remedy(f,
 	    "Add \"mx: %s\" to the policy, then change the id in "
 	    "_mta-sts.%s.",
@@ -67,11 +67,11 @@ say_unfetched(struct doctor_run *r, const char *why)
 
 	f = doctor_say(r, DOCTOR_mta_sts, DOCTOR_WARNING,
 	    "%s announces an MTA-STS policy that cannot be fetched (%s): "
-	    "senders go by the one that they remember, or by none",
+	    "senders use the one that they have cached, or none",
 	    r->name, why);
 	doctor_remedy(f,
-	    "Look at https://mta-sts.%s/.well-known/mta-sts.txt, or remove "
-	    "the record _mta-sts.%s.",
+	    "Check https://mta-sts.%s/.well-known/mta-sts.txt, or remove the "
+	    "record _mta-sts.%s.",
 	    r->name, r->name);
 }
 
@@ -83,8 +83,8 @@ judge_content(struct doctor_run *r, const struct buf *b)
 
 	if (why != NULL)
 		doctor_remedy(doctor_say(r, DOCTOR_mta_sts, DOCTOR_WARNING,
-				  "the MTA-STS policy of %s is wrong, so that "
-				  "senders do without: %s",
+				  "the MTA-STS policy of %s is invalid, so "
+				  "senders ignore it: %s",
 				  r->name, why),
 		    "Correct https://mta-sts.%s/.well-known/mta-sts.txt",
 		    r->name);
@@ -176,7 +176,7 @@ on_announced(struct doctor_step *s, const struct dns_answer *a)
 				  "_mta-sts.%s has %u records, which counts as "
 				  "none (RFC 8461 3.1)",
 				  r->name, n),
-		    "Leave one of them.");
+		    "Keep only one of them.");
 	else
 		doctor_say(r, s->check, DOCTOR_OK, "%s has no MTA-STS policy",
 		    r->name);

@@ -22,9 +22,9 @@ judge_end(struct doctor_run *r, const struct doctor_primary *p)
 	text_date_3339(p->cert_not_after, at, sizeof(at));
 	f = doctor_say(r, DOCTOR_primary_tls,
 	    left > 0 ? DOCTOR_WARNING : DOCTOR_ERROR,
-	    "the certificate of %s end%s at %s: who verifies it sends nothing "
-	    "there%s",
-	    p->label, left > 0 ? "s" : "ed", at, left > 0 ? " then" : "");
+	    "the certificate of %s expire%s at %s: senders that verify it send "
+	    "nothing there%s",
+	    p->label, left > 0 ? "s" : "d", at, left > 0 ? " then" : "");
 	doctor_remedy(f, "Renew it on the primary; mxwatchctl probe %s",
 	    r->name);
 }
@@ -40,24 +40,27 @@ doctor_primary_tls(struct doctor_run *r, const struct doctor_primary *p)
 		return;
 	if (!p->tls && (p->ext & CLIENT_EXT_STARTTLS) == 0) {
 		f = doctor_say(r, DOCTOR_primary_tls, DOCTOR_INFO,
-		    "%s offers no STARTTLS: mail goes there in clear",
+		    "%s does not offer STARTTLS: mail is sent there in clear "
+		    "text",
 		    p->label);
 		doctor_remedy(f,
 		    "For Postfix: smtpd_tls_security_level = may, with a "
 		    "certificate.");
 	} else if (!p->tls) {
 		f = doctor_say(r, DOCTOR_primary_tls, DOCTOR_WARNING,
-		    "TLS with %s fails, and mail goes there in clear: %.200s",
+		    "TLS with %s fails, and mail is sent there in clear text: "
+		    "%.200s",
 		    p->label, why);
 		doctor_remedy(f, "mxwatchctl why %s", r->name);
 	} else if (why[0] != '\0') {
 		doctor_say(r, DOCTOR_primary_tls, DOCTOR_INFO,
-		    "the certificate of %s does not verify: %.200s. Mail goes "
-		    "there encrypted, to whoever answers",
+		    "the certificate of %s cannot be verified: %.200s. Mail is "
+		    "sent encrypted, but to an unverified server",
 		    p->label, why);
 	} else {
 		doctor_say(r, DOCTOR_primary_tls, DOCTOR_OK,
-		    "TLS with %s, whose certificate verifies", p->label);
+		    "TLS with %s works, and its certificate is valid",
+		    p->label);
 	}
 }
 
@@ -79,7 +82,7 @@ doctor_xforward(struct doctor_run *r, const struct doctor_primary *p)
 		(void)addr_text(p->source, us);
 	f = doctor_say(r, DOCTOR_xforward, DOCTOR_INFO,
 	    "%s does not offer XFORWARD to this host: its log and filters see "
-	    "our address, not the client's",
+	    "the address of this host, not the client's",
 	    p->label);
 	doctor_remedy(f,
 	    "For Postfix, on the primary: smtpd_authorized_xforward_hosts = %s",
@@ -99,14 +102,13 @@ doctor_size(struct doctor_run *r, const struct doctor_primary *p)
 	(void)text_size_exact(p->size, its, sizeof(its));
 	if (p->size == 0 || p->size >= ours) {
 		doctor_say(r, DOCTOR_size, DOCTOR_OK,
-		    "%s takes messages as large as those that are taken here "
-		    "(%s)",
+		    "%s accepts messages as large as this server does (%s)",
 		    p->label, mine);
 		return;
 	}
 	f = doctor_say(r, DOCTOR_size, DOCTOR_WARNING,
-	    "messages of up to %s are taken here, and %s takes %s: what is "
-	    "larger is taken and then given back",
+	    "this server accepts messages of up to %s, but %s only up to %s: "
+	    "larger ones are accepted and then returned",
 	    mine, p->label, its);
 	doctor_remedy(f, "smtpd { message_size = \"%s\" }", its);
 }
@@ -118,14 +120,14 @@ doctor_eightbitmime(struct doctor_run *r, const struct doctor_primary *p)
 
 	if ((p->ext & CLIENT_EXT_8BITMIME) != 0) {
 		doctor_say(r, DOCTOR_eightbitmime, DOCTOR_OK,
-		    "%s offers 8BITMIME, as is done here", p->label);
+		    "%s offers 8BITMIME, like this server", p->label);
 		return;
 	}
 	f = doctor_say(r, DOCTOR_eightbitmime, DOCTOR_INFO,
-	    "%s does not offer 8BITMIME, which is offered here: such mail goes "
-	    "there as it is, and it has to bear that",
+	    "%s does not offer 8BITMIME, but this server does: such mail is "
+	    "sent there unchanged",
 	    p->label);
-	doctor_remedy(f, "Switch 8BITMIME on on the primary.");
+	doctor_remedy(f, "Enable 8BITMIME on the primary.");
 }
 
 void
@@ -135,12 +137,12 @@ doctor_smtputf8(struct doctor_run *r, const struct doctor_primary *p)
 
 	if ((p->ext & CLIENT_EXT_SMTPUTF8) != 0) {
 		doctor_say(r, DOCTOR_smtputf8, DOCTOR_OK,
-		    "%s offers SMTPUTF8, as is done here", p->label);
+		    "%s offers SMTPUTF8, like this server", p->label);
 		return;
 	}
 	f = doctor_say(r, DOCTOR_smtputf8, DOCTOR_INFO,
-	    "%s does not offer SMTPUTF8, which is offered here: mail that "
-	    "needs it is taken and then given back (5.6.7)",
+	    "%s does not offer SMTPUTF8, but this server does: mail that needs "
+	    "it is accepted and then returned (5.6.7)",
 	    p->label);
 	doctor_remedy(f, "For Postfix, on the primary: smtputf8_enable = yes");
 }

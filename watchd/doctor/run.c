@@ -223,8 +223,8 @@ on_limit(void *arg)
 			continue;
 		told[s->check] = true;
 		doctor_say(r, s->check, DOCTOR_INFO,
-		    "there was no answer in time (doctor { timeout }), so this "
-		    "was not checked");
+		    "no answer in time (doctor { timeout }), so this was not "
+		    "checked");
 	}
 	run_over(r);
 }

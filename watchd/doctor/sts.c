@@ -149,7 +149,7 @@ take_line(struct sts_policy *p, enum key key, const struct sts_line *l)
 	case KEY_MODE:
 		return set_mode(p, s, n) ?
 		    NULL :
-		    "its mode is none of enforce, testing and none";
+		    "its mode is not enforce, testing or none";
 	case KEY_MAX_AGE:
 		return set_max_age(p, s, n) ? NULL :
 					      "its max_age is not a number of "
@@ -177,7 +177,7 @@ sts_parse(const char *text, size_t len, struct sts_policy *p)
 		if (l.key_len == 0 && l.value == NULL)
 			continue;
 		if (l.value == NULL)
-			return "one of its lines has no colon";
+			return "a line has no colon";
 		key = key_of(&l);
 		if (key == KEYS || (seen[key] && key != KEY_MX))
 			continue;
