@@ -44,7 +44,7 @@ usage(FILE *f)
 	    "       mxwatchd -n [-l] [-c FILE]\n"
 	    "  -c FILE  configuration file [" MX_CONFIG_FILE "]\n"
 	    "  -f       stay in the foreground\n"
-	    "  -l       with -n: without the DNS\n"
+	    "  -l       with -n: skip the DNS\n"
 	    "  -n       check the configuration and exit\n"
 	    "  -v       log everything\n"
 	    "  -V       print the version and exit\n");
@@ -84,7 +84,7 @@ parse_options(int argc, char **argv, struct daemon_options *o)
 		}
 	}
 	if (o->local && !o->check) {
-		fprintf(stderr, "mxwatchd: -l goes with -n\n");
+		fprintf(stderr, "mxwatchd: -l requires -n\n");
 		usage(stderr);
 		return EXIT_USAGE;
 	}
@@ -135,7 +135,7 @@ background(void)
 	pid_t pid;
 
 	if (pipe(fds) != 0 || (pid = fork()) < 0) {
-		perror("mxwatchd: cannot go to the background");
+		perror("mxwatchd: cannot run in the background");
 		exit(1);
 	}
 	if (pid == 0) {

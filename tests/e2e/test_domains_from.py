@@ -131,7 +131,7 @@ BAD = [
      '"192.0.2.1" is outside domains_from_networks'),
     ("ourselves", as_json(domain("x.test", primary=["mx2.backup.test:%(port)d"])), "is this server"),
     ("of the file", as_json(domain("own.test")), "is in the configuration file as well"),
-    ("bad name", as_json(domain("../../etc")), "that is not a domain name"),
+    ("bad name", as_json(domain("../../etc")), "is not a domain name"),
     ("escape", '{"domains": [{"name": "a\\u000ab.test"}]}', "control character"),
     ("huge", '{"domains": [{"name": "x.test", "deliver": {"connections": 1e99}}]}', "connections"),
     ("huge too", '{"domains": [{"name": "x.test", "lifetime": %s}]}' % ("9" * 5000), "digits"),
@@ -312,7 +312,7 @@ def test_a_web_server(stack):
     for path in liar.answer:
         assert d.reload(options=FROM % liar.url(path) + FETCH % ('ca_file = "%s"' % tls[0]))[0] == 0
         wait_for(lambda: about(d)["source"] == liar.url(path) and about(d)["trouble"] not in (
-            "", "nothing was fetched from there yet"), 15, path)
+            "", "nothing was fetched from it yet"), 15, path)
         assert about(d)["domains"] == 21 and codes(d, "u@d020.test") == ["250"]
 
 
@@ -340,7 +340,7 @@ def test_the_check_of_a_configuration(stack):
     put(path, as_json(*many(3)))
     d.write(options=FROM % path)
     r = d.run("-n", "-c", d.conf)
-    assert r.returncode == 0 and "nothing is known of it yet" in r.stderr, r.stderr
+    assert r.returncode == 0 and "there is no last good copy" in r.stderr, r.stderr
     d.start()
     wait_domains(d, 3)
     d.stop()

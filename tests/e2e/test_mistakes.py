@@ -160,7 +160,7 @@ def test_no_domain(it):
 
 
 def test_no_such_user(it):
-    it.says(['1: error: user "mxwtch" does not exist: create it, or name another in `user`'],
+    it.says(['1: error: user "mxwtch" does not exist; create it, or set another one in `user`'],
             "", head=HEAD.replace("nobody", "mxwtch") + LISTEN + DOMAIN)
 
 
@@ -176,14 +176,13 @@ LIST = 'domain "a.test" { primary = "192.0.2.9" recipients = "{dir}/list" }'
 
 def test_recipients(it):
     path = it.file("list", "ada@other.test OK\n")
-    nobody = "%s: warning: it has no entry of a.test: its recipients are answered with 451" % path
+    nobody = "%s: warning: it has no entry of a.test: its recipients get 451" % path
     it.says([nobody], LIST)
-    rest = ("; until this is mended, a start goes by the last good copy of it, and answers 451 "
-            "where there is none")
+    rest = ("; until that is repaired, a start uses its last good copy, or answers 451 if there is none")
     it.file("list", "# all of them have left\n")
-    it.says(["%s: warning: there is no recipient in it" % path + rest], LIST)
+    it.says(["%s: warning: it has no recipients" % path + rest], LIST)
     it.file("list", "ada@a.test OK\nbob@a.test\n")
-    it.says(["%s:2: warning: no value behind the key: a line \"ADDRESS OK\" is wanted" % path + rest], LIST)
+    it.says(["%s:2: warning: no value after the key; write a line \"ADDRESS OK\"" % path + rest], LIST)
     it.file("list", "ada@a.test OK\n", 0o600, "root")
     it.says(['2: error: domain "a.test": recipients "{dir}/list" cannot be read: '
              'Permission denied'], LIST)
@@ -197,10 +196,9 @@ def test_secrets(it):
     it.file("pd.key", "key\n", 0o600, "root")
     it.says([KEY + "Permission denied"], HOOK)
     it.file("pd.key", "key\n", 0o644)
-    it.says([KEY + "it is open to others than its owner and its group; make its mode 0600 or "
-             "0640"], HOOK)
+    it.says([KEY + "it is accessible to users other than its owner and group; make its mode 0600 or 0640"], HOOK)
     it.file("pd.key", "\n", 0o600)
-    it.says([KEY + "its first line is empty: the secret belongs there"], HOOK)
+    it.says([KEY + "its first line is empty; write the secret there"], HOOK)
     it.file("pd.key", "key\n", 0o600)
     it.says([], HOOK)
 
@@ -237,33 +235,29 @@ def test_certificates(it, pem):
     it.says(["error: smtpd: {dir}/k: mismatch: it is not the key of the certificate in {dir}/c"],
             "", head=TLS)
     put(it, other + cert, key)
-    it.says(["error: smtpd: {dir}/c: mismatch: the certificate of the key {dir}/k is number 2 in "
-             "it; it has to be the first, and its issuer the next",
-             "warning: smtpd: tls_cert {dir}/c: certificate 2 in it did not issue certificate 1; "
-             "the server's comes first, then that of its issuer, and so on",
+    it.says(["error: smtpd: {dir}/c: mismatch: the certificate of the key {dir}/k is number 2 in it; it must come first, followed by that of its issuer",
+             "warning: smtpd: tls_cert {dir}/c: certificate 2 in it did not issue certificate 1; the server's must come first, then that of its issuer, and so on",
              'warning: smtpd: tls_cert {dir}/c: the certificate does not cover the hostname '
              '"mx2.example.org"'], "", head=TLS)
     put(it, other, other_key)
     it.says(['warning: smtpd: tls_cert {dir}/c: the certificate does not cover the hostname '
              '"mx2.example.org"'], "", head=TLS)
     put(it, *pem["locked"])
-    it.says(["error: smtpd: {dir}/k: the key is encrypted, and there is nobody to ask for its "
-             "passphrase; store it without one (openssl pkey -in OLD -out NEW)"], "", head=TLS)
+    it.says(["error: smtpd: {dir}/k: the key is encrypted, and a passphrase cannot be entered; store the key without one (openssl pkey -in OLD -out NEW)"], "", head=TLS)
     put(it, cert, "nothing\n")
     r = it.run("", head=TLS)
-    assert r[0] == 2 and it.fill("{dir}/k: there is no private key in PEM: ") in r[1][0], r
+    assert r[0] == 2 and it.fill("{dir}/k: no private key in PEM: ") in r[1][0], r
     put(it, cert, key, owner="root")
     it.says(['1: error: smtpd: tls_key "{dir}/k" cannot be read: Permission denied'], "", head=TLS)
     web = HEAD + LISTEN + 'web { listen = {} tls_cert = "{dir}/c" tls_key = "{dir}/k" } ' + DOMAIN
     put(it, other + cert, key)
     r = it.run("", head=web)
     assert r[0] == 2 and r[1][0] == it.fill(
-        "error: web: {dir}/c and {dir}/k do not make a pair"), r
+        "error: web: {dir}/c and {dir}/k do not match"), r
     put(it, *pem["locked"])
     r = it.run("", head=web)
     assert r[0] == 2 and r[1][0] == it.fill(
-        "error: web: {dir}/k: the key is encrypted, and there is nobody to ask for its "
-        "passphrase; store it without one (openssl pkey -in OLD -out NEW)"), r
+        "error: web: {dir}/k: the key is encrypted, and a passphrase cannot be entered; store the key without one (openssl pkey -in OLD -out NEW)"), r
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="no faketime")
@@ -286,14 +280,13 @@ def test_ports(it, module_stack):
         s.bind(("127.0.0.1", other))
         s.listen()
         comm = open("/proc/self/comm").read().strip()
-        it.says(["error: smtpd: listen 127.0.0.1:%d is in use by another program, %s (pid %d); "
-                 "stop it, or listen on another address" % (other, comm, os.getpid())],
+        it.says(["error: smtpd: listen 127.0.0.1:%d is in use by another program, %s (pid %d); stop it, or listen on another address" % (other, comm, os.getpid())],
                 "", head=HEAD + 'smtpd { listen = "127.0.0.1:%d" } ' % other + DOMAIN)
     it.says(["error: smtpd: listen 198.51.100.1:25: no interface of this host has that address"],
             "", head=HEAD + 'smtpd { listen = "198.51.100.1" } ' + DOMAIN)
-    it.says(['warning: web: listen 127.0.0.1:443: a daemon started as root has become '
-             'user "nobody" before it listens there, and may not; take a port above 1023, unless '
-             'the systemd unit starts it, which gives CAP_NET_BIND_SERVICE'],
+    it.says(['warning: web: listen 127.0.0.1:443: a daemon started as root becomes user '
+             '"nobody" before it binds this port, which that user may not; use a port above '
+             '1023, unless the systemd unit starts it, which grants CAP_NET_BIND_SERVICE'],
             'web { listen = "127.0.0.1:443" }')
 
 
@@ -316,12 +309,12 @@ def test_our_own_ports(it, module_stack):
 def test_places(it):
     spool = os.path.join(it.dir, "spool")
     os.mkdir(spool, 0o700)
-    it.says(['error: spool: {dir}/spool: user "nobody" may not write there: Permission denied'],
+    it.says(['error: spool: {dir}/spool: user "nobody" cannot write there: Permission denied'],
             "")
     os.chown(spool, 65534, 65534)
     it.says([], "")
     os.chmod(spool, 0o755)
-    it.says(["error: spool: {dir}/spool is open to others (mode 0755): chmod 700 it"], "")
+    it.says(["error: spool: {dir}/spool is accessible to others (mode 0755); chmod 700 it"], "")
     os.rmdir(spool)
     it.says(['error: spool: {dir}/none/spool does not exist, and user "nobody" cannot create it: '
              'No such file or directory'], "",
@@ -330,7 +323,7 @@ def test_places(it):
     os.makedirs(os.path.join(hidden, "spool"), 0o700)
     os.chown(os.path.join(hidden, "spool"), 65534, 65534)
     os.chmod(hidden, 0o700)
-    it.says(['error: spool: {dir}/hidden/spool: user "nobody" may not write there: '
+    it.says(['error: spool: {dir}/hidden/spool: user "nobody" cannot write there: '
              'Permission denied'], "",
             head=HEAD.replace("{dir}/spool", "{dir}/hidden/spool") + LISTEN + DOMAIN)
     it.file("plain", "")
@@ -350,12 +343,11 @@ def test_another_user(it):
     rc, lines = it.run('web { listen = "127.0.0.1:443" }', who=who)
     os.rmdir(os.path.join(it.dir, "spool"))
     assert rc == 0, lines
-    assert lines[0] == ('warning: files were checked as user "daemon", not as "nobody", which the '
-                        'daemon will be; run mxwatchd -n as root to check as that user'), lines
+    assert lines[0] == ('warning: files were checked as user "daemon", but the daemon will run '
+                        'as "nobody"; run mxwatchd -n as root to check as that user'), lines
     assert sum("files were checked" in x for x in lines) == 1
     assert lines[-2 if "spool" in lines[-1] else -1] == (
-        "warning: web: listen 127.0.0.1:443 needs root, or CAP_NET_BIND_SERVICE, which the "
-        "systemd unit gives (AmbientCapabilities); not checked"), lines
+        "warning: web: listen 127.0.0.1:443 needs root, or CAP_NET_BIND_SERVICE, which the systemd unit grants (AmbientCapabilities); not checked"), lines
     # As the unit has it: the user, and the capability.
     who = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
            "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service")
@@ -382,12 +374,12 @@ def test_names(it, module_stack):
     rc, lines = it.run(text, head=head, flags="-n")
     want = """\
 warning: domain "bare.test": it has no MX records, so no mail comes here; add one that names this server
-warning: domain "best.test": this server is its best MX and no primary is configured: its mail is held; give the primary the lower preference, or name it in primary
+warning: domain "best.test": this server is its best MX and no primary is configured: its mail is held; give the primary a lower preference value, or name it in primary
 warning: domain "none.test": none of its MX records names this server, so no mail comes here
-warning: domain "null.test": its MX record says that it takes no mail (RFC 7505)
-warning: domain "we.test": primary "r.we.test:{port}" is this server by the DNS (192.0.2.1); name the server that the mail is for
+warning: domain "null.test": its MX record says that it accepts no mail (RFC 7505)
+warning: domain "we.test": primary "r.we.test:{port}" is this server according to the DNS (192.0.2.1); name the server that the mail is for
 warning: domain "we.test": primary "x.we.test" has no address in the DNS
-warning: hostname "mx2.example.org" has the address 192.0.2.77 in the DNS, which is none of this host; behind address translation, name that address in self"""
+warning: hostname "mx2.example.org" has the address 192.0.2.77 in the DNS, which this host does not have; behind address translation, add it to self"""
     assert sorted(lines) == it.fill(want).splitlines(), "\n".join(sorted(lines))
     assert rc == 0
     it.says([], text, head=head, flags="-nl")
@@ -397,7 +389,7 @@ warning: hostname "mx2.example.org" has the address 192.0.2.77 in the DNS, which
     rc, lines = it.run('domain "good.test" { primary = "p.good.test" }', head=head, flags="-n")
     assert rc == 0 and len(lines) == 1, lines
     assert lines[0].startswith("warning: 3 of 3 names could not be looked up (")
-    assert lines[0].endswith("); mxwatchd -nl leaves the DNS out")
+    assert lines[0].endswith("); mxwatchd -nl skips the DNS")
 
 
 def test_a_reload_says_the_same(module_stack):
@@ -411,14 +403,14 @@ def test_a_reload_says_the_same(module_stack):
     rc, out = d.reload(smtpd=cert, domains={
         "a.test": 'primary = "192.0.2.9" recipients = "%s/list"' % d.dir})
     assert rc == 0, out
-    for says in ("%s/list: warning: it has no entry of a.test: its recipients are answered with 451"
+    for says in ("%s/list: warning: it has no entry of a.test: its recipients get 451"
                  % d.dir,
                  "the certificate does not cover the hostname \"mx2.backup.test\""):
         assert says in out, out
     d.file("pd.key", "", 0o600)
     os.chown(os.path.join(d.dir, "pd.key"), 65534, 65534)
     rc, out = d.reload(options=HOOK.replace("{dir}", d.dir))
-    assert rc == 2 and "its first line is empty: the secret belongs there" in out, out
+    assert rc == 2 and "its first line is empty; write the secret there" in out, out
     d.write(options="")
     d.file("other.test.key", open(certificate(d.dir, "third.test")[1]).read(), 0o600)
     os.chown(os.path.join(d.dir, "other.test.key"), 65534, 65534)

@@ -108,7 +108,7 @@ def test_a_reload_that_fails_leaves_all_as_it_was(d):
         rc, out = d.reload(domains=many(d, range(10)), web='listen = {"127.0.0.1:%d"}' %
                            s.getsockname()[1])
     d.write(web="")
-    assert rc == 2 and "the old configuration stays" in out, out
+    assert rc == 2 and "the old configuration stays in force" in out, out
     assert rcpt(d, "u@d%d.test" % (N - 1)).startswith("250")
 
 

@@ -215,7 +215,7 @@ def test_events(stack):
                 assert seen[-1]["domain"] == "a.test"
         until("state", "unknown -> down")
         mx.start()
-        until("flush", "a flush of 1 messages begins (recovery)")
+        until("flush", "flush of 1 messages started (recovery)")
         until("state", "-> up")
         assert any(e["what"] == "flush" and "is through" in e["text"] for e in seen)
         assert d.ctl("hold", "a.test", "--reason", "test")[0] == 0

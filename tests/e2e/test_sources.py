@@ -90,7 +90,7 @@ alert "recipients_stale" { warn = "2s" crit = off }
     assert d.metrics().get("recipients_list_age_seconds", domain="a.test") < 30
     assert "hush" not in d.log()
     rc, text = d.ctl("why", "ada@a.test")
-    assert "The list %s has it." % nginx.url("/list") in text.replace("\n", " "), text
+    assert "It is in the list %s." % nginx.url("/list") in text.replace("\n", " "), text
 
     nginx.put(GOOD + "new@a.test OK\n")
     wait_for(lambda: codes(d, "new@a.test", "nobody@a.test") == ["250", "550"], 15, "the new one")
@@ -331,9 +331,9 @@ WRONG = {
     "http://lists.test/a": "is neither a path nor https:// nor exec:/path",
     "ftp://lists.test/a": "is neither a path nor https:// nor exec:/path",
     "https:///a": "has no host",
-    "https://me:secret@lists.test/a": "has a user name: a token comes from a file",
-    "https://lists.test/a b": "has a blank or a fragment",
-    "exec:list": "names no program: exec:/path ARGUMENT ...",
+    "https://me:secret@lists.test/a": "has a user name; for a token use its file option",
+    "https://lists.test/a b": "has a space or a fragment",
+    "exec:list": "names no program; write it like exec:/path ARGUMENT ...",
     "exec:/nowhere/list": "cannot be run",
 }
 
@@ -350,4 +350,4 @@ def test_what_n_says(stack):
     d.write(domains={"a.test": 'primary = {"127.0.0.1:9"}\nrecipients = "https://lists.test/a?x=y"'})
     r = d.run("-n", "-c", d.conf)
     assert r.returncode == 0, r.stderr
-    assert "https://lists.test/a: warning: nothing was fetched from there yet" in r.stderr, r.stderr
+    assert "https://lists.test/a: warning: nothing was fetched from it yet" in r.stderr, r.stderr

@@ -188,8 +188,7 @@ every_step_counts(void **state)
 		assert_int_equal(privileges_drop(&conf, &eb), -MX_ESYS);
 		assert_string_equal(eb.text,
 		    i == 3 ?
-			"cannot give up new privileges: "
-			"Operation not permitted" :
+			"cannot set no_new_privs: Operation not permitted" :
 			"cannot become user \"mail\": Operation not permitted");
 	}
 	for (size_t i = 0; i < MX_COUNT(lower); i++) {
@@ -212,7 +211,7 @@ users_that_are_none(void **state)
 	assert_int_equal(privileges_read_as(&conf, &eb), -MX_ENOENT);
 	assert_int_equal(privileges_lower(&conf, &eb), -MX_ENOENT);
 	assert_int_equal(privileges_drop(&conf, &eb), -MX_ENOENT);
-	assert_string_equal(eb.text, "user \"no-such-user\" is gone");
+	assert_string_equal(eb.text, "user \"no-such-user\" no longer exists");
 	assert_calls("");
 	/* who is to stay root */
 	conf.user = toor;

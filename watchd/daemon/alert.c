@@ -33,8 +33,8 @@ on_put(void *arg, uint64_t id, int rc)
 	(void)arg;
 	if (rc != 0)
 		log_error("alerts",
-		    "silence=%" PRIu64 " problem=\"the other nodes do not hear "
-		    "of it\" error=%s",
+		    "silence=%" PRIu64 " problem=\"the other nodes are not "
+		    "informed\" error=%s",
 		    id, log_q(mx_strerror(rc)));
 }
 

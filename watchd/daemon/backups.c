@@ -219,7 +219,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 		rc = mx_backup_load(d->mx_backup, name, data, len);
 	if (rc == -MX_ESYNTAX)
 		log_error("mx_backup",
-		    "domain=%s problem=\"its record does not hold\"", name);
+		    "domain=%s problem=\"its record is invalid\"", name);
 	if (rc != 0)
 		put(d, name, NULL, 0);
 }

@@ -137,7 +137,8 @@ on_signal(int signo, void *arg)
 		break;
 	case SIGUSR1:
 		if (log_reopen() != 0)
-			log_error("log", "problem=\"cannot reopen the file\"");
+			log_error("log",
+			    "problem=\"cannot reopen the log file\"");
 		break;
 	default:
 		if (d->draining) { /* a second signal: stop now */
@@ -305,7 +306,7 @@ filter_calls(struct daemon *d)
 		d->filtered = true;
 	else
 		log_warn("daemon",
-		    "problem=%s effect=\"it runs without a filter\"",
+		    "problem=%s effect=\"no filter is in force\"",
 		    log_q(eb.text));
 }
 

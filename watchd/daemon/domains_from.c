@@ -95,7 +95,7 @@ trouble_set(struct domains_from *f, const char *text, bool said)
 		    "domains_from=%s problem=%s consequence=\"%s\"",
 		    log_q(f->name), log_q(text),
 		    f->good != NULL ? "the last good domains stay in force" :
-				      "there are none from there");
+				      "there are no domains from it");
 }
 
 static void
@@ -178,7 +178,7 @@ look_failed(struct domains_from *f, const struct look_job *j)
 {
 	/* Before the first fetch there is no file: the source reports why. */
 	if (j->missing && f->fetched != NULL)
-		trouble_set(f, "nothing was fetched from there yet", true);
+		trouble_set(f, "nothing was fetched from it yet", true);
 	else
 		trouble_set(f, j->eb.text, false);
 }
@@ -272,8 +272,8 @@ save_run(struct helper_job *job)
 
 	if (domain_texts_save(s->texts, s->path, &s->eb) != 0)
 		log_warn("config",
-		    "domains_from=%s not_kept=%s consequence=\"a restart goes "
-		    "by those of before\"",
+		    "domains_from=%s not_kept=%s consequence=\"a restart uses "
+		    "the earlier ones\"",
 		    log_q(domain_texts_source(s->texts)), log_q(s->eb.text));
 }
 
@@ -443,8 +443,8 @@ load_kept(struct domains_from *f, const char *path)
 		f->confirmed_ms = (int64_t)st.st_mtim.tv_sec * 1000;
 	else
 		log_warn("config",
-		    "domains_from=%s last_good=%s effect=\"none of its domains "
-		    "gets mail until it has been read\"",
+		    "domains_from=%s last_good=%s effect=\"its domains get no "
+		    "mail until it has been read\"",
 		    log_q(f->name),
 		    log_q(eb.text[0] != '\0' ? eb.text : "none"));
 }

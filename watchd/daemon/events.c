@@ -142,8 +142,8 @@ on_self_mx(void *arg, const char *domain, const char *why)
 	struct daemon *d = arg;
 
 	log_error("route",
-	    "domain=%s problem=%s effect=\"mail is held\" "
-	    "do=\"publish a better MX or set primary\"",
+	    "domain=%s problem=%s effect=\"mail is held\" do=\"publish a "
+	    "better MX or set primary\"",
 	    domain, log_q(why));
 	publish(d, NOTICE_SELF_MX, domain, "", 0, 0, why);
 }
@@ -429,7 +429,7 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		watch_flushed(d->watch, f->domain, loop_now(d->loop),
 		    clock_wall());
 	else
-		watch_broken(d->watch, f->domain, "the flush was cut off",
+		watch_broken(d->watch, f->domain, "the flush was interrupted",
 		    loop_now(d->loop), clock_wall());
 }
 
@@ -446,8 +446,9 @@ on_breaker(void *arg, const char *domain, bool closed, bool tell,
 		    closed ? reply : "");
 	if (closed)
 		(tell ? log_error : log_notice)("breaker",
-		    "domain=%s problem=\"the primary refuses what it should "
-		    "take\" reply=%s effect=\"its mail is held\" told=%s",
+		    "domain=%s problem=\"the primary refuses mail that it "
+		    "should accept\" reply=%s effect=\"its mail is held\" "
+		    "told=%s",
 		    domain, log_reply(reply),
 		    tell ? "now" : log_q("before, or of another domain"));
 	watch_closed(d->watch, domain, closed ? reply : NULL, loop_now(d->loop),

@@ -71,17 +71,15 @@ check_content(struct list_check *k, const char *path, const char *name,
 	if (t == NULL) {
 		if (has_room(k, name))
 			finding(k->errs, true, name, line,
-			    "%s; until this is mended, a start goes by the "
-			    "last good copy of it, and answers 451 where there "
-			    "is none",
+			    "%s; until that is repaired, a start uses its last "
+			    "good copy, or answers 451 if there is none",
 			    eb.text);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!rcpt_table_has_domain(t, d[i]->name) && has_room(k, name))
 			finding(k->errs, true, name, 0,
-			    "it has no entry of %s: its recipients are "
-			    "answered with 451",
+			    "it has no entry of %s: its recipients get 451",
 			    d[i]->name);
 	rcpt_table_destroy(&t);
 }
@@ -97,8 +95,8 @@ check_list(struct list_check *k, const struct conf_domain *const *d, size_t n)
 
 	if (path == NULL && has_room(k, name))
 		finding(k->errs, true, name, 0,
-		    "nothing was fetched from there yet: its domains are "
-		    "answered with 451 until then");
+		    "nothing was fetched from it yet: its domains are answered "
+		    "with 451 until then");
 	if (path != NULL && (uint64_t)st.st_size <= k->left) {
 		k->left -= (uint64_t)st.st_size;
 		check_content(k, path, name, d, n);

@@ -69,10 +69,9 @@ check_series(const struct config *conf, struct conf_errors *errs)
 	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
 		return;
 	finding(errs, true, conf->file, 0,
-	    "metrics: about %zu series for %zu domains are more than "
-	    "max_series %u%s",
+	    "metrics: about %zu series for %zu domains exceed max_series %u%s",
 	    n, conf->ndomains, conf->metrics.max_series,
-	    conf->metrics.per_domain ? "; per_domain = no makes them few" : "");
+	    conf->metrics.per_domain ? "; per_domain = no reduces them" : "");
 }
 
 struct config *
@@ -196,7 +195,8 @@ load_local(struct loading *l)
 	config_static_changes(l->old, local, changed, sizeof(changed));
 	if (changed[0] != '\0')
 		finding(&l->errs, true, local->file, 0,
-		    "%s: a change needs a restart; the old value stays",
+		    "%s: the change takes a restart; the old value stays in "
+		    "force",
 		    changed);
 	file_check_lists(local, LISTS_MAX, &l->errs);
 	file_check_certificates(local, &l->errs);

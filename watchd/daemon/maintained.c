@@ -36,8 +36,8 @@ on_put(void *arg, uint64_t id, int rc)
 	(void)arg;
 	if (rc != 0)
 		log_error("maintenance",
-		    "id=%" PRIu64 " problem=\"it is not stored: a restart "
-		    "forgets it\" error=%s",
+		    "id=%" PRIu64 " problem=\"it is not stored and is lost at "
+		    "a restart\" error=%s",
 		    id, log_q(mx_strerror(rc)));
 }
 
@@ -84,7 +84,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 	if (text_int(key + strlen(PREFIX), 1, INT64_MAX, &id) != 0 ||
 	    maintenance_read(&w, (uint64_t)id, data, len) != 0)
 		log_error("maintenance",
-		    "key=%s problem=\"its record does not hold\"", log_q(key));
+		    "key=%s problem=\"its record is invalid\"", log_q(key));
 	else if (maintenance_add(m->set, &w, clock_wall()) != 0)
 		put(m, w.id, NULL); /* over while the daemon was not running */
 }

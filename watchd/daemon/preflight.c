@@ -56,16 +56,16 @@ check_user(struct preflight *p)
 		return;
 	if (pw == NULL) {
 		finding(&p->errs, true, p->c->file, 0,
-		    "user \"%s\" does not exist; a daemon that is started as "
-		    "root would not start",
+		    "user \"%s\" does not exist; the daemon would not start as "
+		    "root",
 		    p->c->user);
 	} else if (pw->pw_uid != uid) {
 		p->stranger = true;
 		we = getpwuid(uid);
 		finding(&p->errs, true, p->c->file, 0,
-		    "files were checked as user \"%s\", not as \"%s\", which "
-		    "the daemon will be; run mxwatchd -n as root to check as "
-		    "that user",
+		    "files were checked as user \"%s\", but the daemon will "
+		    "run as \"%s\"; run mxwatchd -n as root to check as that "
+		    "user",
 		    we != NULL ? we->pw_name : "without a name", p->c->user);
 	}
 }
@@ -123,10 +123,10 @@ check_domains_from(struct preflight *p)
 		    elsewhere_count(all));
 	else
 		finding(&p->errs, true, name, 0,
-		    "%s; none of its domains gets mail until it has been read",
+		    "%s; its domains get no mail until it has been read",
 		    eb.text[0] != '\0' ? eb.text :
 			texts != NULL  ? "the last good copy is refused" :
-					 "nothing is known of it yet");
+					 "there is no last good copy");
 	fflush(stdout);
 	conf_errors_fini(&errs);
 	config_unref(&all);

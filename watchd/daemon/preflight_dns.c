@@ -76,7 +76,7 @@ on_hostname(const struct dns_answer *a, void *arg)
 	if (dns_is_none(a->status)) {
 		finding(n->errs, true, n->conf->file, 0,
 		    "hostname \"%s\" has no address in the DNS; servers that "
-		    "look it up may refuse our mail",
+		    "look it up may refuse mail from this one",
 		    n->conf->hostname);
 	} else if (a->status != DNS_OK) {
 		failed(n, a->why != NULL ? a->why : "no answer");
@@ -86,8 +86,8 @@ on_hostname(const struct dns_answer *a, void *arg)
 		if (i == a->n && a->n > 0)
 			finding(n->errs, true, n->conf->file, 0,
 			    "hostname \"%s\" has the address %s in the DNS, "
-			    "which is none of this host; behind address "
-			    "translation, name that address in self",
+			    "which this host does not have; behind address "
+			    "translation, add it to self",
 			    n->conf->hostname, addr_text(&a->addr[0], text));
 	}
 	answered(n);
@@ -114,8 +114,8 @@ on_primary(const struct dns_answer *a, void *arg)
 			    route_self_has_port(n->us, q->port)) {
 				finding(n->errs, true, n->conf->file, 0,
 				    "domain \"%s\": primary \"%s\" is this "
-				    "server by the DNS (%s); name the server "
-				    "that the mail is for",
+				    "server according to the DNS (%s); name "
+				    "the server that the mail is for",
 				    q->domain->name, q->primary,
 				    addr_text(&a->addr[i], text));
 				break;
@@ -131,20 +131,19 @@ judge_route(const struct route *r, const struct conf_domain *d)
 {
 	switch (r->status) {
 	case ROUTE_NULL_MX:
-		return "its MX record says that it takes no mail (RFC 7505)";
+		return "its MX record says that it accepts no mail (RFC 7505)";
 	case ROUTE_SELF:
 		return d->primary.n > 0 ?
-		    "this server is its best MX: all of its mail comes here, "
-		    "also while the primary is up; give the primary the lower "
-		    "preference, unless it is meant to be hidden" :
+		    "this server is its best MX: all its mail comes here, even "
+		    "while the primary is up; give the primary a lower "
+		    "preference value, unless it is meant to be hidden" :
 		    "this server is its best MX and no primary is configured: "
-		    "its mail is held; give the primary the lower preference, "
-		    "or name it in primary";
+		    "its mail is held; give the primary a lower preference "
+		    "value, or name it in primary";
 	case ROUTE_NO_HOST:
 		return r->us.found ?
-		    "no MX that is better than this server has an address" :
-		    "the DNS does not know it, or no server that takes its "
-		    "mail";
+		    "no MX that is preferred to this server has an address" :
+		    "it does not exist in the DNS, or has no mail server there";
 	default:
 		if (r->implicit)
 			return "it has no MX records, so no mail comes here; "
@@ -266,7 +265,7 @@ tell_rest(struct names *n)
 	if (silent > 0)
 		finding(n->errs, true, n->conf->file, 0,
 		    "%u of %u names could not be looked up (%s); mxwatchd -nl "
-		    "leaves the DNS out",
+		    "skips the DNS",
 		    silent, n->n,
 		    n->trouble[0] != '\0' ? n->trouble : "no answer in time");
 	if (n->cut)

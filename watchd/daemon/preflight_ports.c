@@ -73,8 +73,8 @@ in_use(const struct config *c, const char *section, const struct net_addr *a,
 		    section, text, h.name, (long)h.pid);
 	else
 		finding(errs, false, c->file, 0,
-		    "%s: listen %s is in use by another program; stop it "
-		    "(ss -ltnp names it to root), or listen on another address",
+		    "%s: listen %s is in use by another program; stop it (ss "
+		    "-ltnp as root names it), or listen on another address",
 		    section, text);
 }
 
@@ -107,7 +107,7 @@ check(const struct config *c, const char *section,
 			finding(errs, true, c->file, 0,
 			    "%s: listen %s needs root, or "
 			    "CAP_NET_BIND_SERVICE, which the systemd unit "
-			    "gives (AmbientCapabilities); not checked",
+			    "grants (AmbientCapabilities); not checked",
 			    section, text);
 		else
 			finding(errs, false, c->file, 0,
@@ -135,10 +135,10 @@ preflight_web_rights(const struct config *c, struct conf_errors *errs)
 		if (conf_listen_path(&list->a[i]) == NULL &&
 		    try_listen(&list->a[i].addr) == EACCES)
 			finding(errs, true, c->file, 0,
-			    "web: listen %s: a daemon started as root has "
-			    "become user \"%s\" before it listens there, and "
-			    "may not; take a port above 1023, unless the "
-			    "systemd unit starts it, which gives "
+			    "web: listen %s: a daemon started as root becomes "
+			    "user \"%s\" before it binds this port, which that "
+			    "user may not; use a port above 1023, unless the "
+			    "systemd unit starts it, which grants "
 			    "CAP_NET_BIND_SERVICE",
 			    addr_text_port(&list->a[i].addr, text), c->user);
 }

@@ -23,8 +23,8 @@ privileges_check(const struct config *conf, struct mx_errbuf *eb)
 	if (geteuid() != 0 || getpwnam(conf->user) != NULL)
 		return 0;
 	return mx_fail(eb, MX_ENOENT,
-	    "user \"%s\" does not exist: "
-	    "create it, or name another in `user`",
+	    "user \"%s\" does not exist; create it, or set another one in "
+	    "`user`",
 	    conf->user);
 }
 
@@ -40,7 +40,7 @@ user_to_become(const struct config *conf, uid_t uid, const struct passwd **pwp,
 		return 0;
 	pw = getpwnam(conf->user);
 	if (pw == NULL)
-		return mx_fail(eb, MX_ENOENT, "user \"%s\" is gone",
+		return mx_fail(eb, MX_ENOENT, "user \"%s\" no longer exists",
 		    conf->user);
 	if (pw->pw_uid != 0)
 		*pwp = pw;
@@ -106,7 +106,7 @@ privileges_drop(const struct config *conf, struct mx_errbuf *eb)
 	/* Inherited by threads created from now on and by all programs; the
 	 * threads that exist already start no programs. */
 	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		rc = mx_fail(eb, MX_ESYS, "cannot give up new privileges: %s",
+		rc = mx_fail(eb, MX_ESYS, "cannot set no_new_privs: %s",
 		    strerror(errno));
 	return rc;
 }
@@ -151,7 +151,7 @@ give_log(const char *path, const struct passwd *pw, struct mx_errbuf *eb)
 	return mx_fail(eb, MX_ESYS, "%s",
 	    err == EMLINK ?
 		"it is not a regular file, or has more than one name" :
-		err == ELOOP ? "it is a link" :
+		err == ELOOP ? "it is a symbolic link" :
 			       strerror(err));
 }
 
@@ -213,7 +213,7 @@ make_dir(const char *path, mode_t mode, const struct config *conf,
 		return rc;
 	err = mkdir(path, mode) == 0 ? 0 : errno;
 	if (pw != NULL && privileges_raise() != 0)
-		return mx_fail(eb, MX_ESYS, "cannot be root again: %s",
+		return mx_fail(eb, MX_ESYS, "cannot regain root: %s",
 		    strerror(errno));
 	if (err == 0 || err == EEXIST)
 		return 0;
@@ -296,7 +296,7 @@ check_made(const char *path, bool is_log, const struct config *conf,
 		return rc;
 	err = try_make(path, &exists);
 	if (pw != NULL && privileges_raise() != 0)
-		return mx_fail(eb, MX_ESYS, "cannot be root again: %s",
+		return mx_fail(eb, MX_ESYS, "cannot regain root: %s",
 		    strerror(errno));
 	/* A path that exists, though the user cannot see it, is not created for
 	 * the user. */
@@ -311,7 +311,7 @@ check_made(const char *path, bool is_log, const struct config *conf,
 	if (err == 0)
 		return 0;
 	return mx_fail(eb, MX_ESYS,
-	    exists ? "%s: user \"%s\" may not write there: %s" :
+	    exists ? "%s: user \"%s\" cannot write there: %s" :
 		     "%s does not exist, and user \"%s\" cannot create it: %s",
 	    path, pw != NULL ? conf->user : "who we are", strerror(err));
 }

@@ -240,7 +240,7 @@ on_question(void *arg, const struct http_question *asked)
 
 	if (all->n == OPEN_MAX) {
 		http_desk_answer(all->desk, asked->number, STATUS_UNAVAILABLE,
-		    mem_strdup("too many answers are awaited\n"));
+		    mem_strdup("too many requests are waiting\n"));
 		return;
 	}
 	all->n++;

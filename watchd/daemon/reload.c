@@ -147,7 +147,7 @@ end_of_file(struct reload *r, int rc)
 	    &(struct notice){ .kind = NOTICE_RELOAD, .a = rc == 0 });
 	log_notice("config", "reload=%s domains=%zu%s",
 	    rc == 0 ? "ok" : "failed", d->conf->ndomains,
-	    rc == 0 ? "" : " effect=\"the old configuration stays\"");
+	    rc == 0 ? "" : " effect=\"the old configuration stays in force\"");
 	conf_errors_fini(&r->errs);
 	r->errs = l->errs;
 	l->errs = (struct conf_errors){ 0 };
@@ -277,12 +277,12 @@ tell_left(struct reload *r)
 		return;
 	finding(&r->l->errs, true, r->l->conf->file, 0,
 	    "%ju %s no longer in the configuration and %s %ju %s queued "
-	    "(%s%s): %s by the settings of before until %s; mxwatchctl forget "
-	    "DOMAIN ends that",
+	    "(%s%s): %s the old settings until %s; mxwatchctl forget DOMAIN "
+	    "ends that",
 	    (uintmax_t)r->left, r->left == 1 ? "domain is" : "domains are",
 	    r->left == 1 ? "has" : "have", (uintmax_t)r->left_messages,
 	    r->left_messages == 1 ? "message" : "messages", r->first_left,
-	    r->left > 1 ? ", ..." : "", r->left == 1 ? "it goes" : "they go",
+	    r->left > 1 ? ", ..." : "", r->left == 1 ? "it keeps" : "they keep",
 	    r->left == 1 ? "its queue is empty" : "their queues are empty");
 }
 
@@ -320,8 +320,8 @@ reload_use(struct reload *r)
 
 	if (unread > 0)
 		log_warn("config",
-		    "reload=waiting files=%zu effect=\"recipients of new "
-		    "files get 451 until they are read\"",
+		    "reload=waiting files=%zu effect=\"recipients of new files "
+		    "get 451 until they are read\"",
 		    unread);
 	if (r->l->kind == LOADING_FILE) {
 		descriptors_share_log(r->l->conf, &shares);

@@ -92,8 +92,8 @@ removed_note(struct removed *r, const struct conf_domain *cd)
 	n->configured = r->configured;
 	if (removed_text(cd, r->builtin, &text) != 0) {
 		log_error("daemon",
-		    "domain=%s problem=\"its settings are too long to be kept "
-		    "when it is removed\"",
+		    "domain=%s problem=\"its settings are too long to keep "
+		    "after its removal\"",
 		    cd->name);
 		buf_fini(&text);
 		return;
@@ -127,9 +127,9 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 	if (!removed_is_valid(data, len, &eb) ||
 	    (rc = buf_add(&l->text, data, len)) != 0)
 		log_error("daemon",
-		    "domain=%s problem=\"the settings that it had before it "
-		    "was removed do not hold\" error=%s "
-		    "effect=\"what is queued goes by its MX records\"",
+		    "domain=%s problem=\"the settings from before its removal "
+		    "are invalid\" error=%s effect=\"its queued mail is sent "
+		    "to its MX hosts\"",
 		    name, log_q(rc != 0 ? mx_strerror(rc) : eb.text));
 }
 

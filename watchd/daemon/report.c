@@ -34,13 +34,13 @@ not_ready(const struct daemon *d, const struct store_info *si)
 	if (d->draining)
 		return "shutting down";
 	if (si->unwritable)
-		return "the spool cannot be written: no mail is accepted, and "
-		       "none is delivered";
+		return "the spool is not writable: no mail is accepted or "
+		       "delivered";
 	if (si->state == STORE_FAILED)
 		return "the spool has failed: no mail is accepted until a "
 		       "restart";
 	if (si->state == STORE_FULL && si->away_ms != 0)
-		return "the engine is away: no mail is accepted";
+		return "the engine is unreachable: no mail is accepted";
 	if (si->state == STORE_FULL)
 		return "the spool is full: no mail is accepted";
 	if (smtpd_overdue(d->smtpd) > 0 && si->away_ms == 0)

@@ -29,7 +29,8 @@ self_create(const struct config *conf)
 	size_t nlocal = 0, i, nn = 0, na = 0;
 
 	if (addr_local_list(&local, &nlocal) != 0)
-		log_warn("route", "problem=\"cannot list our own addresses\"");
+		log_warn("route",
+		    "problem=\"cannot list the addresses of this host\"");
 	s->names = mem_array(1 + conf->self.n, sizeof(*s->names));
 	s->addrs = mem_array(nlocal + conf->self.n + 1, sizeof(*s->addrs));
 	s->ports = mem_array(conf->smtpd.listen.n + 1, sizeof(*s->ports));

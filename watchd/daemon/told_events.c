@@ -9,13 +9,11 @@ static void
 flush_text(const struct notice *n, char *dst, size_t size)
 {
 	if (n->kind == NOTICE_FLUSH_BEGIN)
-		(void)snprintf(dst, size,
-		    "a flush of %lld messages begins (%s)", (long long)n->a,
-		    n->text);
+		(void)snprintf(dst, size, "flush of %lld messages started (%s)",
+		    (long long)n->a, n->text);
 	else
-		(void)snprintf(dst, size,
-		    "a flush %s, %lld messages tried (%s)",
-		    n->b != 0 ? "is through" : "was cut off", (long long)n->a,
+		(void)snprintf(dst, size, "flush %s, %lld messages tried (%s)",
+		    n->b != 0 ? "finished" : "interrupted", (long long)n->a,
 		    n->text);
 }
 
@@ -48,8 +46,8 @@ event_text(const struct notice *n, char *dst, size_t size)
 		    n->a != 0 ? "closed" : "open", sep, n->text);
 		break;
 	case NOTICE_SELF_MX:
-		(void)snprintf(dst, size, "we seem to be its best MX%s%s", sep,
-		    n->text);
+		(void)snprintf(dst, size,
+		    "this server seems to be its best MX%s%s", sep, n->text);
 		break;
 	case NOTICE_SPOOL:
 		(void)snprintf(dst, size, "the spool is %s%s%s",
@@ -57,8 +55,8 @@ event_text(const struct notice *n, char *dst, size_t size)
 		break;
 	case NOTICE_RELOAD:
 		(void)snprintf(dst, size, "the configuration %s",
-		    n->a != 0 ? "was read again" :
-				"has errors: the old one stays");
+		    n->a != 0 ? "was reloaded" :
+				"has errors; the old one stays in force");
 		break;
 	}
 }
@@ -93,7 +91,7 @@ daemon_event_told(struct daemon *d, const char *name, const char *receiver,
 {
 	char text[200];
 
-	(void)snprintf(text, sizeof(text), "%s told of %s", receiver, what);
+	(void)snprintf(text, sizeof(text), "%s notified of %s", receiver, what);
 	if (d->control != NULL)
 		control_event(d->control,
 		    &(struct control_event){ .wall = wall,

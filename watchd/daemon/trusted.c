@@ -92,8 +92,8 @@ step(struct trusted_walk *w, const char *name, struct mx_errbuf *eb)
 		rc = mx_fail(eb, MX_ESYS, "%s: %s", name, strerror(errno));
 	else if (in_its_hands(w, &st))
 		rc = mx_fail(eb, MX_ESYS,
-		    "%s lies in a folder that the user of the daemon may "
-		    "change, where root makes nothing",
+		    "%s is in a folder that the user of the daemon may change; "
+		    "root creates nothing there",
 		    name);
 	else if (S_ISLNK(st.st_mode))
 		rc = follow(w, fd, eb);
@@ -132,7 +132,7 @@ trusted_folder(const char *path, uid_t uid, const char **name,
 
 	*name = slash != NULL ? slash + 1 : path;
 	if (**name == '\0' || strlen(path) >= sizeof(w.rest))
-		return mx_fail(eb, MX_ESYS, "it is not the name of a file");
+		return mx_fail(eb, MX_ESYS, "it is not a file name");
 	memcpy(w.rest, path, (size_t)(*name - path));
 	w.fd = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w.fd < 0)
@@ -143,8 +143,8 @@ trusted_folder(const char *path, uid_t uid, const char **name,
 		rc = mx_fail(eb, MX_ESYS, "%s", strerror(ENAMETOOLONG));
 	if (rc == 0 && in_its_hands(&w, NULL))
 		rc = mx_fail(eb, MX_ESYS,
-		    "the user of the daemon may change its folder and not the "
-		    "file: give it to that user, or remove it");
+		    "the user of the daemon may change its folder but not the "
+		    "file; chown it to that user, or remove it");
 	if (rc == 0)
 		return w.fd;
 	close(w.fd);
