@@ -270,7 +270,7 @@ alerts_silence_told(struct alerts *a, uint64_t id, const void *data, size_t len)
 
 	if (rc != 0) {
 		log_error("alerts",
-		    "silence=%" PRIu64 " problem=\"its record does not hold\"",
+		    "silence=%" PRIu64 " problem=\"its record is invalid\"",
 		    id);
 		return;
 	}

@@ -43,7 +43,7 @@ fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
 }
 
 static const struct receiver_answer answers[] = {
-	{ 401, CARRY_REJECTED, "the topic takes no such token" },
+	{ 401, CARRY_REJECTED, "the topic does not accept the token" },
 	{ 403, CARRY_REJECTED, "the token may not publish there" },
 	{ 0, CARRY_SENT, NULL },
 };

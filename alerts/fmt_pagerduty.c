@@ -101,8 +101,8 @@ fmt_pagerduty(const struct format_ctx *x, const struct note *n, bool resolve,
 
 static const struct receiver_answer answers[] = {
 	{ 400, CARRY_REJECTED,
-	    "it takes no such event, or no such routing key" },
-	{ 403, CARRY_REJECTED, "it takes no such routing key" },
+	    "it does not accept the event or the routing key" },
+	{ 403, CARRY_REJECTED, "it does not accept the routing key" },
 	{ 0, CARRY_SENT, NULL },
 };
 

@@ -50,8 +50,8 @@ fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
 
 /* docs.slack.dev, "Sending messages using incoming webhooks": errors. */
 static const struct receiver_answer answers[] = {
-	{ 403, CARRY_REJECTED, "it may not post there" },
-	{ 404, CARRY_REJECTED, "there is no such webhook, or no such channel" },
+	{ 403, CARRY_REJECTED, "posting there is not allowed" },
+	{ 404, CARRY_REJECTED, "no such webhook or channel" },
 	{ 410, CARRY_REJECTED, "the channel is archived" },
 	{ 0, CARRY_SENT, NULL },
 };

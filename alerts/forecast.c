@@ -90,25 +90,26 @@ forecast_fmt(const struct forecast *f, uint64_t n, double rate, char *dst,
 		snprintf(dst, size, "nothing expires");
 	else if (f->expire == 0)
 		snprintf(dst, size,
-		    "at the present drain rate of %s all leave in time", per);
+		    "at the present drain rate of %s, all will be delivered in "
+		    "time",
+		    per);
 	else if (rate <= 0)
 		snprintf(dst, size,
-		    n == 1 ? "nothing leaves now: %s expires at %s" :
-			     "nothing leaves now: %s expire, the first at %s",
+		    n == 1 ? "nothing is being delivered: %s expires at %s" :
+			     "nothing is being delivered: %s expire, the first "
+			     "at %s",
 		    count, at);
 	else if (f->expire == n)
 		snprintf(dst, size,
-		    n == 1 ? "at the present drain rate of %s %s expires "
-			     "before it leaves, "
-			     "at %s" :
-			     "at the present drain rate of %s all %s expire "
-			     "before they "
-			     "leave, the first at %s",
+		    n == 1 ? "at the present drain rate of %s, %s will expire "
+			     "before delivery, at %s" :
+			     "at the present drain rate of %s, all %s will "
+			     "expire before delivery, the first at %s",
 		    per, count, at);
 	else
 		snprintf(dst, size,
-		    "at the present drain rate of %s about %" PRIu64
-		    " of %s expire before they leave, the first at about %s",
+		    "at the present drain rate of %s, about %" PRIu64
+		    " of %s will expire before delivery, the first at about %s",
 		    per, f->expire, count, at);
 	return dst;
 }

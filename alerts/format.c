@@ -71,7 +71,7 @@ resolved_fmt(const struct format_ctx *x, const struct note *n, char *dst,
 	/* A receiver that never got the trigger must not look for it. */
 	snprintf(dst, size, "resolved after %s%s%s: ",
 	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)),
-	    came, x->untold ? ", could not be told before" : "");
+	    came, x->untold ? ", could not be sent earlier" : "");
 }
 
 char *

@@ -127,9 +127,9 @@ identity_take(struct alerts_identity *id, const struct config *conf)
 	id->claim = claim(name);
 	if (id->claim < 0 && errno == EADDRINUSE)
 		log_warn("alerts",
-		    "problem=\"another mxwatchd on this host tells its alerts "
-		    "as %s, too, so each closes the incidents of the other: "
-		    "give one of them another alerts { instance }\"",
+		    "problem=\"another mxwatchd on this host also sends its "
+		    "alerts as %s, so each closes the incidents of the other: "
+		    "set another alerts { instance } for one of them\"",
 		    name);
 }
 
@@ -187,10 +187,10 @@ identity_check_spool(const struct alerts_identity *id, const char *spool)
 	path = mem_printf("%s/alerts.instance", spool);
 	if (identity_moved(path, id->name, machine))
 		log_warn("alerts",
-		    "problem=\"this spool was last used on another machine, "
-		    "which told its alerts as %s, too. If that one still runs, "
-		    "each closes the incidents of the other: give one of them "
-		    "another alerts { instance }\"",
+		    "problem=\"this spool was last used on another host, which "
+		    "also sent its alerts as %s. If that one still runs, each "
+		    "closes the incidents of the other: set another alerts { "
+		    "instance } for one of them\"",
 		    id->name);
 	mem_free(&machine);
 	mem_free(&path);

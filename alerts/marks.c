@@ -72,7 +72,7 @@ marks_take(struct marks *m, void (*fn)(const struct alert_mark *, void *),
 	mem_free(&mark);
 	if (lost > 0)
 		log_warn("alerts",
-		    "problem=\"marks lost\" marks=%u "
-		    "effect=\"the record of outages lacks them\"",
+		    "problem=\"marks lost\" marks=%u effect=\"they are missing "
+		    "from the record of outages\"",
 		    lost);
 }

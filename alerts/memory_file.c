@@ -414,8 +414,8 @@ memory_load(struct memory *m, const char *path, struct mx_errbuf *eb)
 	if (rename(path, aside) != 0)
 		(void)unlink(path);
 	rc = mx_fail(eb, MX_ECORRUPT,
-	    "%s makes no sense and was put aside as %s; alerts that go on are"
-	    " told again",
+	    "%s is invalid and was moved to %s; continuing alerts are sent "
+	    "again",
 	    path, aside);
 	mem_free(&aside);
 	return rc;

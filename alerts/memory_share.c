@@ -118,7 +118,7 @@ take_instance(struct step *st, const struct incident *r,
 	i->acked = m->acked;
 	(void)strlcpy(i->acked_by, m->acked_by, sizeof(i->acked_by));
 	(void)strlcpy(i->primary, r->primary, sizeof(i->primary));
-	(void)snprintf(i->summary, sizeof(i->summary), "it was told by %s",
+	(void)snprintf(i->summary, sizeof(i->summary), "it was sent by %s",
 	    r->node);
 	if (st->m->on_change != NULL)
 		st->m->on_change(i, st->m->change_arg);

@@ -92,7 +92,7 @@ test_send(struct alerts *a, struct receiver *r, uint64_t ticket, unsigned url,
 	struct errand *e = errand_create(
 	    resolve ? ERRAND_TEST_END : ERRAND_TEST, r->shown.name);
 	struct instance i = { .kind = NOTE_TEST,
-		.summary = "mxwatchctl asked for this test" };
+		.summary = "test requested with mxwatchctl" };
 	struct am_alert am = { &i, ALERT_SEV_WARNING, clock_wall_ms(), 0 };
 	struct note note = { .kind = NOTE_TEST };
 	struct format_ctx x;

@@ -104,7 +104,7 @@ say_waiting(const struct view *x, char *dst, size_t size)
 	else if (!x->s->indexed)
 		snprintf(dst, size, "the queue is being read");
 	else if (n == 0)
-		snprintf(dst, size, "no mail waits");
+		snprintf(dst, size, "no mail is waiting");
 	else if (x->d->next_expiry_ms == 0)
 		snprintf(dst, size, n == 1 ? "%s waits, %s" : "%s wait, %s",
 		    count, no_expiry(x->d));
@@ -152,8 +152,8 @@ say_nobody(const struct view *x, const char *wait, struct rule_value *v)
 		    text_cut(cause, sizeof(cause), x->d->cause), wait);
 	else
 		rule_say(v,
-		    "no primary is known: this server seems to be the best "
-		    "MX, until another one is published or primary is set; %s",
+		    "no primary is known: this server seems to be the best MX; "
+		    "publish a better one, or set primary; %s",
 		    wait);
 }
 
@@ -265,7 +265,7 @@ rule_queue_expiry(const struct view *x, struct rule_value *v)
 		rule_say(v, "the next message expires in %s; %s",
 		    forecast_time_fmt(left, t, sizeof(t)), text);
 	else
-		rule_say(v, "mail expires now; %s", text);
+		rule_say(v, "mail is expiring now; %s", text);
 }
 
 static void
@@ -277,7 +277,7 @@ rule_mail_expired(const struct view *x, struct rule_value *v)
 	v->value = (double)n;
 	v->may_clear = trend_full(&x->t->expired, x->now);
 	rule_say(v,
-	    "mail to %s expired within the last hour and went back to its "
+	    "mail to %s expired within the last hour and was returned to its "
 	    "sender%s; %s",
 	    forecast_count_fmt(n, "recipient", count, sizeof(count)),
 	    n == 1 ? "" : "s", say_waiting(x, wait, sizeof(wait)));
@@ -307,7 +307,7 @@ rule_bounce_rate(const struct view *x, struct rule_value *v)
 	    bad + good >= RESULTS_MIN || trend_full(&x->t->bounced, x->now);
 	rule_say(v,
 	    "%" PRIu64 " of %" PRIu64
-	    " recipients %s refused for good within the last hour; %s",
+	    " recipients %s permanently refused within the last hour; %s",
 	    bad, bad + good, bad == 1 ? "was" : "were",
 	    say_waiting(x, wait, sizeof(wait)));
 }
@@ -316,10 +316,10 @@ static void
 rule_spool_low(const struct view *x, struct rule_value *v)
 {
 	static const char *const state[STORE_STATE_MAX] = { [STORE_OK] = "",
-		[STORE_FULL] = "; it is full: no mail is taken",
-		[STORE_FAILED] = "; the disk failed: no mail is taken",
+		[STORE_FULL] = "; it is full: no mail is accepted",
+		[STORE_FAILED] = "; the disk failed: no mail is accepted",
 		[STORE_STALLED] =
-		    "; the disk does not answer: no mail is taken" };
+		    "; the disk does not answer: no mail is accepted" };
 	const struct snapshot *s = x->s;
 	char free_text[32], reserve[32];
 
@@ -329,13 +329,12 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 		    (double)s->spool_reserve_bytes;
 	if (s->spool_state != STORE_OK || s->spool_unwritable)
 		v->least = ALERT_SEV_CRITICAL;
-	rule_say(v, "%s are free, of which %s are the reserve%s%s",
+	rule_say(v, "%s free, %s of it reserved%s%s",
 	    text_size_fmt(s->spool_free_bytes, free_text, sizeof(free_text)),
 	    text_size_fmt(s->spool_reserve_bytes, reserve, sizeof(reserve)),
 	    s->spool_state < STORE_STATE_MAX ? state[s->spool_state] : "",
-	    s->spool_unwritable ?
-		"; it cannot be written: nothing is delivered" :
-		"");
+	    s->spool_unwritable ? "; it is not writable: nothing is delivered" :
+				  "");
 }
 
 /* Also fires when the loop hangs, because the snapshot then stays. A probe
@@ -359,7 +358,7 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 	v->since_ms = last * 1000;
 	v->value = (double)since_ms(last * 1000, x->now);
 	v->safe = unprobed || v->value < (double)slack;
-	rule_say(v, "no probe was finished for %s",
+	rule_say(v, "no probe has finished for %s",
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)));
 }
 
@@ -408,10 +407,10 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 	v->value = (double)left;
 	text_date_3339(first, t, sizeof(t));
 	if (left > 0)
-		rule_say(v, "it ends at %s, in %s", t,
+		rule_say(v, "it expires at %s, in %s", t,
 		    forecast_time_fmt(left, in, sizeof(in)));
 	else
-		rule_say(v, "it ended at %s", t);
+		rule_say(v, "it expired at %s", t);
 }
 
 static void
@@ -427,8 +426,8 @@ rule_notifier_failing(const struct view *x, struct rule_value *v)
 		snprintf(more, sizeof(more), "; %s, too",
 		    forecast_count_fmt(self->others, "other", count,
 			sizeof(count)));
-	rule_say(v, "receiver %s has taken nothing for %s: %s%s", self->failing,
-	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
+	rule_say(v, "receiver %s has accepted nothing for %s: %s%s",
+	    self->failing, forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
 	    self->error[0] != '\0' ? self->error : "it could not be tried",
 	    more);
 }
@@ -438,7 +437,7 @@ rule_config_reload_failed(const struct view *x, struct rule_value *v)
 {
 	v->value = x->s->reload_ok ? 0 : 1;
 	rule_say(v,
-	    "the last reload failed; what was in force before still is");
+	    "the last reload failed; the old configuration stays in force");
 }
 
 static void
@@ -468,7 +467,7 @@ rule_spool_damaged(const struct view *x, struct rule_value *v)
 	char count[40];
 
 	v->value = n > 0 ? 1 : 0;
-	rule_say(v, "%s did not hold since the start",
+	rule_say(v, "%s damaged since the start",
 	    forecast_count_fmt(n, "message", count, sizeof(count)));
 }
 
@@ -488,8 +487,8 @@ rule_traps_lost(const struct view *x, struct rule_value *v)
 	rule_say(v, "%s dropped since the start: %s",
 	    forecast_count_fmt(a->notifications_dropped, "notification", count,
 		sizeof(count)),
-	    a->session ? "more came than snmp { trap_rate, trap_queue } allow" :
-			 "no master agent takes them");
+	    a->session ? "more than snmp { trap_rate, trap_queue } allow" :
+			 "no master agent accepts them");
 }
 
 static void
@@ -537,7 +536,8 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 		v->since_ms = p[i].tls_fallback_since * 1000;
 		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
 		rule_say(v,
-		    "TLS with it fails now, and its mail goes in clear");
+		    "TLS with it fails now, and its mail is sent in clear "
+		    "text");
 	}
 }
 
@@ -551,7 +551,7 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	v->known = x->s->indexed;
 	text_cut(reply, sizeof(reply),
 	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
-					     "that it takes none of it");
+					     "that it accepts none of it");
 	/* Among breakers closed together only one is reported. */
 	if (x->d->breaker_since == 0 || x->d->breaker_follows)
 		return;
@@ -561,13 +561,13 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 		(void)strlcpy(v->primary, x->d->breaker_primary,
 		    sizeof(v->primary));
 		rule_say(v,
-		    "for %u domains it says %s; for this one %s; nothing "
-		    "is given back",
+		    "for %u domains it says %s; for this one %s; nothing is "
+		    "returned",
 		    x->d->breaker_domains, reply,
 		    say_waiting(x, wait, sizeof(wait)));
 		return;
 	}
-	rule_say(v, "it says %s; %s; nothing is given back", reply,
+	rule_say(v, "it says %s; %s; nothing is returned", reply,
 	    say_waiting(x, wait, sizeof(wait)));
 }
 

@@ -38,8 +38,8 @@ rule_cluster_engine_away(const struct view *x, struct rule_value *v)
 	v->since_ms = c->away_ms;
 	v->value = (double)since_ms(c->away_ms, x->now);
 	rule_say(v,
-	    "for %s; mail is in the spool of the node that took it, %" PRIu64
-	    " messages here",
+	    "for %s; mail is in the spool of the node that accepted it, "
+	    "%" PRIu64 " messages here",
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
 	    c->local_messages);
 }
@@ -56,7 +56,7 @@ rule_cluster_not_synchronous(const struct view *x, struct rule_value *v)
 		v->least = ALERT_SEV_CRITICAL;
 	rule_say(v, "%s",
 	    c->requires_sync ?
-		"mail stays at the node that takes it (require_sync)" :
+		"mail stays on the node that accepts it (require_sync)" :
 		"mail would be lost with it");
 }
 
@@ -135,7 +135,7 @@ rule_cluster_local_mail(const struct view *x, struct rule_value *v)
 	v->known = !c->on || x->s->indexed;
 	v->since_ms = c->local_oldest_ms;
 	v->value = (double)since_ms(c->local_oldest_ms, x->now);
-	rule_say(v, "%s in the spool of %s alone, the oldest for %s",
+	rule_say(v, "%s only in the spool of %s, the oldest for %s",
 	    forecast_count_fmt(c->local_messages, "message", count,
 		sizeof(count)),
 	    c->node, forecast_time_fmt((int64_t)v->value, t, sizeof(t)));

@@ -128,7 +128,7 @@ step(struct alerts *a, const struct snapshot *s)
 
 		if (log_limit_ok(&limit, 300))
 			log_error("alerts",
-			    "problem=\"an outbox is full, alerts wait\"");
+			    "problem=\"an outbox is full; alerts wait\"");
 		a->dropped = a->memory.outbox.dropped;
 	}
 	return changed;

@@ -157,7 +157,7 @@ def test_broken_state_is_put_aside(stack):
     with open(path, "w") as f:
         f.write('{"version":1,"instances":[{"al')
     d.start()
-    d.wait_log("put aside")
+    d.wait_log("moved to")
     assert os.path.exists(path + ".bad")
     mx.stop()
     wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 15)
@@ -353,7 +353,7 @@ def test_rejected_is_not_tried_again(stack):
     wait_for(lambda: d.metrics().get("alerts_active", alert="notifier_failing") == 1, 10)
     wait_for(lambda: only(hook, "MxwatchNotifierFailing", "/other") == ["firing"], 10)
     text = hook.bodies("/other")[-1]["alerts"][0]["annotations"]["description"]
-    assert re.match(r"receiver bad has taken nothing for \w+: HTTP 400$", text), text
+    assert re.match(r"receiver bad has accepted nothing for \w+: HTTP 400$", text), text
     assert d.metrics().get("notifications_failed_total", receiver="bad") == 1
     assert {r["receiver"]: r["error"] for r in d.status()["receivers"]} == {
         "bad": "HTTP 400", "other": ""}
@@ -496,7 +496,7 @@ def test_email_through_the_smarthost(stack):
     assert first["Subject"].startswith("mx2.backup.test: the primary is down (warning): a.test: ")
     assert last["Subject"].startswith("mx2.backup.test: resolved after ")
     text = first.get_payload()
-    assert "no mail waits" in text and "next: mxwatchctl why a.test" in text
+    assert "no mail is waiting" in text and "next: mxwatchctl why a.test" in text
     assert re.search(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text), text
 
 
@@ -530,7 +530,7 @@ def test_queue_age_and_forecast(stack):
     send_bytes(d.port, MAIL)
     wait_for(lambda: only(hook, "MxwatchQueueAge"), 20)
     text = hook.bodies()[0]["alerts"][0]["annotations"]["description"]
-    assert re.search(r"nothing leaves now: 1 message expires at \d{4}-", text), text
+    assert re.search(r"nothing is being delivered: 1 message expires at \d{4}-", text), text
     # it gets worse: the same incident, told again
     wait_for(lambda: "critical" in [b["commonLabels"]["severity"] for b in hook.bodies()
                                     if b["groupLabels"]["alertname"] == "MxwatchQueueAge"], 30)

@@ -195,7 +195,7 @@ def test_a_routing_key_that_is_wrong(stack):
     pd = stack.add(PagerDuty(KEY), lambda p: p.stop())
     d = paged(stack, pd, stack.fakemx(), key="f" * 32)
     rc, out = d.ctl("alert", "test", "oncall")
-    assert rc == 1 and "HTTP 400: it takes no such event, or no such routing key" in out, out
+    assert rc == 1 and "HTTP 400: it does not accept the event or the routing key" in out, out
     d.secret("pd.key", KEY)
     assert d.ctl("reload")[0] == 0
     rc, out = d.ctl("alert", "test", "oncall")
@@ -227,7 +227,7 @@ def test_two_servers_with_one_pager(stack):
     wait_for(lambda: not still.open, 20)
     assert "another mxwatchd" not in a.log() + b.log()
     c = paged(stack, pd, second, conf % "mx.test/a")
-    c.wait_log("another mxwatchd on this host tells its alerts as mx.test/a, too")
+    c.wait_log("another mxwatchd on this host also sends its alerts as mx.test/a")
 
 
 class Smarthost:

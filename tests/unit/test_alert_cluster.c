@@ -98,14 +98,14 @@ engine(void **st)
 	pass(&w, 20 * SEC);
 	is(&w, cluster_engine_away, "warning");
 	assert_string_equal(summary(&w, ALERT_cluster_engine_away),
-	    "for 1m10s; mail is in the spool of the node that took it, 3 "
+	    "for 1m10s; mail is in the spool of the node that accepted it, 3 "
 	    "messages here");
 	pass(&w, 8 * MIN);
 	is(&w, cluster_local_mail, "inactive");
 	pass(&w, MIN);
 	is(&w, cluster_local_mail, "warning");
 	assert_string_equal(summary(&w, ALERT_cluster_local_mail),
-	    "3 messages in the spool of mx2 alone, the oldest for 10m10s");
+	    "3 messages only in the spool of mx2, the oldest for 10m10s");
 	is(&w, cluster_engine_away, "critical");
 	is(&w, cluster_node_missing, "inactive");
 	is(&w, cluster_unit_without_owner, "inactive");
@@ -321,7 +321,7 @@ verdicts_are_told(void **st)
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
 	assert_string_equal(summary(&w, ALERT_primary_down),
-	    "connect: refused; no mail waits; mx3 sees it up, mx4 down");
+	    "connect: refused; no mail is waiting; mx3 sees it up, mx4 down");
 	give(w.d, "mx3");
 	w.s->server[0]->host.owners = 2;
 	pass(&w, 10 * SEC);

@@ -503,7 +503,7 @@ untold(void **st)
 	m = make(RECEIVER_NTFY, note_of(1, "refused"), true);
 	x.untold = false;
 	assert_string_equal(m.header.s[1],
-	    "Title: mx2.test: resolved after 30s, could not be told before: "
+	    "Title: mx2.test: resolved after 30s, could not be sent earlier: "
 	    "the primary is down: a.test");
 	assert_non_null(strstr(buf_str(&m.body), "it was: refused"));
 	message_fini(&m);

@@ -52,8 +52,8 @@ no_primary(void **st)
 	pass(&w, 40 * SEC);
 	is(&w, primary_down, "warning");
 	assert_string_equal(summary(&w, ALERT_primary_down),
-	    "no primary is known: this server seems to be the best MX, until "
-	    "another one is published or primary is set; no mail waits");
+	    "no primary is known: this server seems to be the best MX; publish "
+	    "a better one, or set primary; no mail is waiting");
 	w.d->self_mx_backup = true;
 	w.d->cause = "no primary is left: mx2.test is a backup MX (mxwatchd on "
 		     "two.test), not a primary";
@@ -61,9 +61,8 @@ no_primary(void **st)
 	is(&w, primary_down, "warning"); /* the same incident */
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "no primary is left: mx2.test is a backup MX (mxwatchd on "
-	    "two.test), "
-	    "not a primary; publish a better MX, or set primary; no mail "
-	    "waits");
+	    "two.test), not a primary; publish a better MX, or set primary; no "
+	    "mail is waiting");
 	w.d->self_mx_since = 0;
 	w.d->self_mx_backup = false;
 	pass(&w, MIN);
@@ -93,7 +92,7 @@ primary_down(void **st)
 	pass(&w, 0);
 	is(&w, primary_down, "warning");
 	assert_string_equal(summary(&w, ALERT_primary_down),
-	    "rcpt: 450 4.7.1 later; no mail waits");
+	    "rcpt: 450 4.7.1 later; no mail is waiting");
 	pass(&w, 45 * MIN);
 	is(&w, primary_down, "warning");
 	pass(&w, 5 * MIN);

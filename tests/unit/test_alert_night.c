@@ -371,9 +371,9 @@ night(void **st)
 	until(11, 0);
 	script(
 	    "08:01 chat: mx2.test: the primary is down (warning): d.example: "
-	    "connect: connection refused; no mail waits\n"
+	    "connect: connection refused; no mail is waiting\n"
 	    "09:00 chat: mx2.test: the primary is down (critical): d.example: "
-	    "connect: connection refused; no mail waits\n"
+	    "connect: connection refused; no mail is waiting\n"
 	    "09:35 chat: mx2.test: resolved after 1h30m: the primary is down: "
 	    "d.example\n"
 	    "10:00 pager: drops mxwatch/mx2.test/primary_down/mx9.example\n");
@@ -392,7 +392,7 @@ night(void **st)
 	until(13, 10);
 	script(
 	    "13:00 chat: mx2.test: the primary is down (warning): d.example: "
-	    "connect: connection refused; no mail waits\n");
+	    "connect: connection refused; no mail is waiting\n");
 	state(n, D, HEALTH_UP);
 	until(14, 0);
 	script("13:20 chat: mx2.test: resolved after 20m: the primary is down: "
@@ -407,13 +407,11 @@ night(void **st)
 	until(15, 0);
 	script(
 	    "14:01 chat: mx2.test: mail is about to expire (critical): "
-	    "a.example: the next message expires in 10h58m; nothing leaves "
-	    "now: "
-	    "1 message expires at 2027-01-16T01:00:00Z\n"
+	    "a.example: the next message expires in 10h58m; nothing is being "
+	    "delivered: 1 message expires at 2027-01-16T01:00:00Z\n"
 	    "14:01 pager: OPENS mx2.test: mail is about to expire (critical): "
-	    "a.example: the next message expires in 10h58m; nothing leaves "
-	    "now: "
-	    "1 message expires at 2027-01-16T01:00:00Z\n");
+	    "a.example: the next message expires in 10h58m; nothing is being "
+	    "delivered: 1 message expires at 2027-01-16T01:00:00Z\n");
 	for (unsigned k = A; k <= C; k++)
 		n->d[k]->maintenance.active = false;
 	queue(n, A, 0);

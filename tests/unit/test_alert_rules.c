@@ -154,7 +154,7 @@ queue_expiry(void **st)
 	pass(&w, 70 * SEC);
 	is(&w, queue_expiry, "warning");
 	assert_non_null(strstr(summary(&w, ALERT_queue_expiry),
-	    "of 100000 messages expire before they leave"));
+	    "of 100000 messages will expire before delivery"));
 	world_fini(&w);
 }
 
@@ -175,13 +175,13 @@ what_does_not_leave(void **st)
 	set_oldest(&w, 29 * DAY);
 	pass(&w, 2 * MIN);
 	if (strstr(summary(&w, ALERT_queue_age),
-		" a second all leave in time") == NULL)
+		" a second, all will be delivered in time") == NULL)
 		fail_msg("%s", summary(&w, ALERT_queue_age));
 	is(&w, queue_expiry, "inactive");
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_queue_age),
-	    "nothing leaves now: 1000 messages expire, the first at "));
+	    "nothing is being delivered: 1000 messages expire, the first at "));
 	pass(&w, MIN);
 	is(&w, queue_expiry, "critical");
 	w.d->on_hold = true;
@@ -221,7 +221,7 @@ words(void **st)
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
 	assert_string_equal(summary(&w, ALERT_primary_down),
-	    "connection refused; no mail waits");
+	    "connection refused; no mail is waiting");
 	w.d->deferred = 1;
 	set_oldest(&w, 0);
 	pass(&w, 10 * SEC);
@@ -240,19 +240,19 @@ words(void **st)
 	w.d->count.expired = 1;
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_mail_expired),
-	    "mail to 1 recipient expired within the last hour and went back "
+	    "mail to 1 recipient expired within the last hour and was returned "
 	    "to its sender; 12 messages wait, "));
 	w.s->spool_state = 2;
 	w.s->spool_free_bytes = UINT64_C(1) << 30;
 	pass(&w, MIN);
 	assert_string_equal(summary(&w, ALERT_spool_low),
-	    "1.0G are free, of which 1.0G are the reserve; the disk failed: "
-	    "no mail is taken");
+	    "1.0G free, 1.0G of it reserved; the disk failed: no mail is "
+	    "accepted");
 	w.self =
 	    (struct rules_self){ w.now - 10 * MIN, "oncall", "HTTP 500", 1 };
 	pass(&w, 0);
 	assert_string_equal(summary(&w, ALERT_notifier_failing),
-	    "receiver oncall has taken nothing for 10m: HTTP 500; 1 other, "
+	    "receiver oncall has accepted nothing for 10m: HTTP 500; 1 other, "
 	    "too");
 	world_fini(&w);
 }
@@ -354,13 +354,13 @@ what_the_doctor_found(void **st)
 	sd->finding[0] = (struct snap_finding){ .domain = mem_strdup("a.test"),
 		.check = DOCTOR_mx,
 		.severity = DOCTOR_ERROR,
-		.text = mem_strdup("mx2.test is not among the MX records") };
+		.text = mem_strdup("mx2.test is not in the MX records") };
 	w.s->doctor_findings[DOCTOR_ERROR][DOCTOR_mx] = 1;
 	w.s->doctor_ended = w.now / 1000;
 	pass(&w, MIN);
 	is(&w, doctor_finding, "warning");
 	assert_string_equal(summary(&w, ALERT_doctor_finding),
-	    "mxwatchctl doctor shows 1 error: mx2.test is not among the MX "
+	    "mxwatchctl doctor shows 1 error: mx2.test is not in the MX "
 	    "records");
 	w.s->doctor_findings[DOCTOR_ERROR][DOCTOR_mx] = 0;
 	pass(&w, MIN);
@@ -478,44 +478,48 @@ static const struct {
 	{ "empty", 0, 0, 0, 1, 0, 0, "nothing expires" },
 	{ "empty, and nothing leaves", 0, 0, 0, 0, 0, 0, "nothing expires" },
 	{ "nothing leaves", 7, -DAY, DAY, 0, 7, DAY,
-	    "nothing leaves now: 7 messages expire, the first at "
+	    "nothing is being delivered: 7 messages expire, the first at "
 	    "2027-01-16T08:00:00Z" },
 	{ "one, and nothing leaves", 1, -DAY, DAY, 0, 1, DAY,
-	    "nothing leaves now: 1 message expires at 2027-01-16T08:00:00Z" },
+	    "nothing is being delivered: 1 message expires at "
+	    "2027-01-16T08:00:00Z" },
 	{ "all in time", 100, -DAY, DAY, 1, 0, 0,
-	    "at the present drain rate of 1 a second all leave in time" },
+	    "at the present drain rate of 1 a second, all will be delivered in "
+	    "time" },
 	/* One a minute leaves, half of them of the old end, where one expires
 	 * each 30 s, the first in an hour: 39 leave at each end until one
 	 * is late, and of the other 922 three of five are lost. */
 	{ "falls behind", 1000, -500 * MIN, HR, 1.0 / 60, 553, 4770 * SEC,
-	    "at the present drain rate of 1 a minute about 553 of 1000 "
-	    "messages expire before they leave, the first at about "
+	    "at the present drain rate of 1 a minute, about 553 of 1000 "
+	    "messages will expire before delivery, the first at about "
 	    "2027-01-15T09:19:30Z" },
 	{ "too late for all", 10, -10 * SEC, -SEC, 0.001, 10, -SEC,
-	    "at the present drain rate of 3.6 an hour all 10 messages expire "
-	    "before they leave, the first at 2027-01-15T07:59:59Z" },
+	    "at the present drain rate of 3.6 an hour, all 10 messages will "
+	    "expire before delivery, the first at 2027-01-15T07:59:59Z" },
 	{ "too late for the one", 1, -10 * SEC, -SEC, 0.001, 1, -SEC,
-	    "at the present drain rate of 3.6 an hour 1 message expires "
-	    "before it leaves, at 2027-01-15T07:59:59Z" },
+	    "at the present drain rate of 3.6 an hour, 1 message will expire "
+	    "before delivery, at 2027-01-15T07:59:59Z" },
 	/* Leaves each second, expires each minute: what is late is lost, and
 	 * no more. */
 	{ "catches up", 100, -100 * MIN, -10 * MIN, 1, 11, -10 * MIN,
-	    "at the present drain rate of 1 a second about 11 of 100 messages "
-	    "expire before they leave, the first at about "
+	    "at the present drain rate of 1 a second, about 11 of 100 messages "
+	    "will expire before delivery, the first at about "
 	    "2027-01-15T07:50:00Z" },
 	/* All came at once, and all expire at once. */
 	{ "a heap", 1000, -1, 100 * SEC, 1, 900, 100 * SEC,
-	    "at the present drain rate of 1 a second about 900 of 1000 "
-	    "messages expire before they leave, the first at about "
+	    "at the present drain rate of 1 a second, about 900 of 1000 "
+	    "messages will expire before delivery, the first at about "
 	    "2027-01-15T08:01:40Z" },
 	{ "from the future", 1000, HR, 100 * SEC, 1, 900, 100 * SEC,
-	    "at the present drain rate of 1 a second about 900 of 1000 "
-	    "messages expire before they leave, the first at about "
+	    "at the present drain rate of 1 a second, about 900 of 1000 "
+	    "messages will expire before delivery, the first at about "
 	    "2027-01-15T08:01:40Z" },
 	{ "thousands", 5000000, -20 * DAY, 10 * DAY, 150.4, 0, 0,
-	    "at the present drain rate of 150 a second all leave in time" },
+	    "at the present drain rate of 150 a second, all will be delivered "
+	    "in time" },
 	{ "a trickle", 3, -20 * DAY, 10 * DAY, 1e-4, 0, 0,
-	    "at the present drain rate of 8.6 a day all leave in time" },
+	    "at the present drain rate of 8.6 a day, all will be delivered in "
+	    "time" },
 };
 
 static void

@@ -278,7 +278,7 @@ secrets(void **st)
 	world_answer(0, CARRY_REJECTED, 400, 0);
 	world_pass(1);
 	assert_string_equal(world_receiver("r").error,
-	    "HTTP 400: it takes no such event, or no such routing key");
+	    "HTTP 400: it does not accept the event or the routing key");
 	world_reload(text);
 	assert_int_equal(unlink(path), 0); /* before the thread reads it */
 	world_primary(true);
@@ -676,8 +676,8 @@ tested_all(void **st)
 		"HTTP 404: no Alertmanager there, or one without API v2"),
 	    -MX_ENET);
 	expect_line(t, 0,
-	    "2 trigger http://a.test failed HTTP 404: no "
-	    "Alertmanager there, or one without API v2");
+	    "2 trigger http://a.test failed HTTP 404: no Alertmanager there, "
+	    "or one without API v2");
 	expect_line(t, 1, "3 trigger http://b.test answered HTTP 200");
 	expect_line(t, 2, "4 resolve http://b.test answered HTTP 200");
 	/* a reload in the middle: it was removed */
