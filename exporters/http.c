@@ -198,8 +198,8 @@ retire(struct http *h, struct server *s, int64_t now)
 	fresh = fd >= 0 ? start(h, fd) : NULL;
 	if (fresh == NULL) {
 		log_error("web",
-		    "listen=%s problem=\"cannot serve with the new"
-		    " certificate; the old one stays\"",
+		    "listen=%s problem=\"cannot serve with the new "
+		    "certificate; the old one stays in force\"",
 		    s->listen->text);
 		return;
 	}

@@ -147,7 +147,7 @@ http_desk_close(struct http_desk *k, const struct http *server)
 	LIST_FOREACH (a, &k->askers, link)
 		if (a->server == server && a->connection != NULL)
 			answer(k, a, MHD_HTTP_SERVICE_UNAVAILABLE,
-			    mem_strdup("this server ends\n"));
+			    mem_strdup("the server is shutting down\n"));
 	pthread_mutex_unlock(&k->lock);
 }
 

@@ -41,7 +41,8 @@ take_tls(void *arg, void *fresh)
 static void
 refuse_tls(void *arg MX_UNUSED, const char *why)
 {
-	log_error("web", "problem=%s effect=\"the old certificate stays\"",
+	log_error("web",
+	    "problem=%s effect=\"the old certificate stays in force\"",
 	    log_q(why));
 }
 
@@ -79,7 +80,7 @@ take_users(void *arg, void *fresh)
 static void
 refuse_users(void *arg MX_UNUSED, const char *why)
 {
-	log_error("web", "problem=%s effect=\"the users before stay\"",
+	log_error("web", "problem=%s effect=\"the old users stay in force\"",
 	    log_q(why));
 }
 

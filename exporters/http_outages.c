@@ -84,9 +84,10 @@ on_argument(void *arg, enum MHD_ValueKind kind MX_UNUSED, const char *key,
 	struct outages_request *r = arg;
 
 	if (r->wrong == NULL && !take(r, key, value != NULL ? value : ""))
-		r->wrong = "a parameter is wrong: there are name, kind "
-			   "(primary, domain, daemon), since (a duration), "
-			   "id, before, and limit (1000 at most)\n";
+		r->wrong =
+		    "invalid parameter: use name, kind (primary, domain, "
+		    "daemon), since (a duration), id, before, and limit (at "
+		    "most 1000)\n";
 	return MHD_YES;
 }
 

@@ -34,20 +34,20 @@ http_question(struct http *h, struct MHD_Connection *c,
 	*q = (struct http_question){ .kind = kind };
 	if (domain == NULL ||
 	    text_domain(domain, strlen(domain), q->domain) != 0) {
-		*why = "?domain=NAME is needed\n";
+		*why = "?domain=NAME is missing\n";
 		return MHD_HTTP_BAD_REQUEST;
 	}
 	if (after != NULL &&
 	    (kind != HTTP_QUESTION_MESSAGES ||
 		text_id_parse(after, &q->after, &part) != 0)) {
-		*why = "after= is the id of a message\n";
+		*why = "after= must be the id of a message\n";
 		return MHD_HTTP_BAD_REQUEST;
 	}
 	if (kind != HTTP_QUESTION_AGES && !may_see_people(h, c)) {
-		*why = "addresses of senders and recipients are shown on this "
-		       "host, or where web { } has passwords "
-		       "(basic_auth_file) or client certificates "
-		       "(client_ca)\n";
+		*why =
+		    "addresses of senders and recipients are shown only on "
+		    "this host, or if web { } has passwords (basic_auth_file) "
+		    "or client certificates (client_ca)\n";
 		return MHD_HTTP_FORBIDDEN;
 	}
 	return 0;

@@ -287,7 +287,7 @@ page_healthy(const struct request *r, struct answer *a)
 {
 	if (clock_now() - r->s->made > HTTP_STALE)
 		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
-		    "the main loop has not turned for 10 s\n");
+		    "the main loop has been stuck for 10 s\n");
 	else
 		answer_text(a, MHD_HTTP_OK, "healthy\n");
 }
@@ -520,11 +520,11 @@ is_meant(struct http *h, struct MHD_Connection *c, const char *version,
 		v = http_host_judge(h->hosts, authority, len, any);
 	if (v == HTTP_HOST_WRONG)
 		answer_text(a, MHD_HTTP_BAD_REQUEST,
-		    "one Host is needed, with a name or an address\n");
+		    "the request needs one Host, with a name or an address\n");
 	else if (v == HTTP_HOST_UNKNOWN)
 		answer_text(a, MHD_HTTP_MISDIRECTED_REQUEST,
-		    "this is not a name of this server; web { hosts } in "
-		    "mxwatchd.conf(5) has those that are\n");
+		    "not a name of this server; see web { hosts } in "
+		    "mxwatchd.conf(5)\n");
 	return v == HTTP_HOST_OURS;
 }
 
@@ -539,7 +539,7 @@ admit(struct http *h, struct MHD_Connection *c, struct answer *a)
 		    MHD_CONNECTION_INFO_GNUTLS_SESSION);
 		if (info == NULL || !http_tls_client_ok(info->tls_session)) {
 			answer_text(a, MHD_HTTP_FORBIDDEN,
-			    "a client certificate is needed\n");
+			    "a client certificate is required\n");
 			return false;
 		}
 	}
@@ -557,7 +557,7 @@ admit(struct http *h, struct MHD_Connection *c, struct answer *a)
 	case AUTH_WRONG:
 		break;
 	}
-	answer_text(a, MHD_HTTP_UNAUTHORIZED, "a password is needed\n");
+	answer_text(a, MHD_HTTP_UNAUTHORIZED, "a password is required\n");
 	return false;
 }
 
@@ -595,13 +595,14 @@ asked(struct http *h, struct MHD_Connection *c, void **state, struct answer *a)
 	struct http_asker *asker;
 
 	if (*state == NULL) { /* MHD has not read its body */
-		answer_text(a, MHD_HTTP_BAD_REQUEST, "no body is read here\n");
+		answer_text(a, MHD_HTTP_BAD_REQUEST,
+		    "a request body is not supported\n");
 		return false;
 	}
 	asker = http_desk_ask(h->desk, h, c, &a->question);
 	if (asker == NULL) {
 		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
-		    "too many ask for details: try again\n");
+		    "too many requests for details; try again\n");
 		return false;
 	}
 	*state = asker;
@@ -645,7 +646,7 @@ http_on_request(void *arg, struct MHD_Connection *c, const char *url,
 	if (is_meant(h, c, version, authority, len, &a) && admit(h, c, &a)) {
 		if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 			answer_text(&a, MHD_HTTP_METHOD_NOT_ALLOWED,
-			    "only GET and HEAD here\n");
+			    "only GET and HEAD are supported\n");
 		else
 			make_answer(h, c, path, &a);
 		if (a.asks && asked(h, c, state, &a))

@@ -93,16 +93,16 @@ try_out(const struct http_tls *t, const char *cert_file, const char *key_file,
 	rc = key_id(t->key, key, &key_len);
 	if (rc != 0 && strstr(t->key, "ENCRYPTED") != NULL)
 		return mx_fail(eb, MX_ETLS,
-		    "%s: the key is encrypted, and there is nobody to ask for "
-		    "its passphrase; store it without one (openssl pkey -in "
-		    "OLD -out NEW)",
+		    "%s: the key is encrypted, and a passphrase cannot be "
+		    "entered; store the key without one (openssl pkey -in OLD "
+		    "-out NEW)",
 		    key_file);
 	if (rc != 0)
 		return mx_fail(eb, MX_ETLS, "%s: no private key: %s", key_file,
 		    gnutls_strerror(rc));
 	if (cert_len != key_len || memcmp(cert, key, key_len) != 0)
-		return mx_fail(eb, MX_ETLS, "%s and %s do not make a pair",
-		    cert_file, key_file);
+		return mx_fail(eb, MX_ETLS, "%s and %s do not match", cert_file,
+		    key_file);
 	if (t->ca != NULL && (rc = certificates(t->ca, NULL, NULL)) <= 0)
 		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s", ca_file,
 		    gnutls_strerror(rc));

@@ -99,7 +99,7 @@ add_line(struct auth_users *u, const char *line, size_t len, unsigned n,
 			continue;
 		user_free(&user);
 		return mx_fail(eb, MX_EEXIST,
-		    "line %u: that user is there twice", n);
+		    "line %u: the user is listed twice", n);
 	}
 	u->user = mem_grow(u->user, u->n + 1, sizeof(u->user[0]));
 	u->user[u->n++] = user;
@@ -128,7 +128,7 @@ auth_users_parse(const char *text, size_t len, struct mx_errbuf *eb)
 			rc = add_line(u, text, (size_t)(eol - text), n, eb);
 	}
 	if (rc == 0 && u->n == 0)
-		rc = mx_fail(eb, MX_ENOENT, "there is no user in it");
+		rc = mx_fail(eb, MX_ENOENT, "it has no users");
 	if (rc != 0)
 		auth_users_destroy(&u);
 	return u;

@@ -102,8 +102,8 @@ failed(struct agentx_child *c, int error)
 	c->restart_at = loop_now(c->loop) + RESTART_MAX_MS * CLOCK_MS;
 	if (!c->start_failed)
 		log_error("agentx",
-		    "problem=\"cannot start the subagent\" program=%s "
-		    "error=%s effect=\"nothing is served over SNMP\"",
+		    "problem=\"cannot start the subagent\" program=%s error=%s "
+		    "effect=\"nothing is served over SNMP\"",
 		    log_q(c->path), log_q(spawn_reason(error)));
 	c->start_failed = true;
 }
@@ -198,7 +198,7 @@ on_socket(unsigned ready, void *arg)
 		}
 		if (!c->ops.packet(c->ops.arg, &p, (size_t)n)) {
 			log_error("agentx",
-			    "problem=\"it is of another build, or broken\" "
+			    "problem=\"it is from another build, or broken\" "
 			    "effect=\"it is restarted\"");
 			agentx_child_drop(c);
 			return;

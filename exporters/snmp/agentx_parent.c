@@ -102,13 +102,13 @@ say_taken(const struct agentx *ax, uint32_t was)
 	for (unsigned m = 0; m < WIRE_MODULES; m++) {
 		if ((is & ~was & 1u << m) != 0)
 			log_error("agentx",
-			    "problem=\"the master agent has another for what "
-			    "we serve\" module=%s effect=\"that one answers\" "
-			    "do=\"%s\"",
+			    "problem=\"another subagent serves these objects "
+			    "at the master agent\" module=%s effect=\"that one "
+			    "answers\" do=\"%s\"",
 			    module_name(m),
 			    m == WIRE_MTA ?
 				"start snmpd with -I -mta_sendmail" :
-				"end the other subagent");
+				"stop the other subagent");
 		else if ((was & ~is & 1u << m) != 0 && ax->last.connected != 0)
 			log_notice("agentx", "module=%s taken=0",
 			    module_name(m));
@@ -252,7 +252,7 @@ note_dropped(struct agentx *ax)
 		return;
 	log_warn("agentx",
 	    "problem=\"notifications were dropped\" dropped=%llu waiting=%u "
-	    "do=\"look at the tables; see trap_queue and trap_lifetime\"",
+	    "do=\"check the tables; see trap_queue and trap_lifetime\"",
 	    (unsigned long long)(n - ax->dropped_then), ax->queue.n);
 	ax->dropped_then = n;
 	ax->dropped_wall = clock_wall();

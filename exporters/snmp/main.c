@@ -172,7 +172,7 @@ usage(void)
 	fputs("usage: mxwatch-agentx [-mS] [-i INDEX] [-x SOCKET]\n"
 	      "       mxwatch-agentx -t [-x SOCKET]\n"
 	      "       mxwatch-agentx -V\n"
-	      "mxwatchd starts it; by hand only -t and -V are of use.\n",
+	      "It is started by mxwatchd; use only -t and -V by hand.\n",
 	    stderr);
 	return 2;
 }

@@ -27,7 +27,7 @@ static void
 say_failed(const char *path, const struct mx_errbuf *why)
 {
 	log_error("agentx",
-	    "problem=\"cannot keep the numbers of SNMP\" file=%s error=%s",
+	    "problem=\"cannot store the SNMP index numbers\" file=%s error=%s",
 	    log_q(path), log_q(why->text));
 }
 
@@ -94,8 +94,8 @@ read_index(struct index *x, enum index_kind kind, const char *spool,
 
 	if (rc != 0)
 		log_warn("agentx",
-		    "problem=\"some of the numbers of SNMP are lost\" file=%s "
-		    "error=%s effect=\"what had them gets new ones\"",
+		    "problem=\"some SNMP index numbers are lost\" file=%s "
+		    "error=%s effect=\"their objects get new ones\"",
 		    log_q(path), log_q(mx_strerror(rc)));
 	mem_free(&path);
 }

@@ -226,7 +226,7 @@ def test_a_socket_in_the_file_system(stack):
     with open(path, "w", encoding="utf-8") as f:
         f.write("mine")
     r = d.run("-f", "-c", d.conf)
-    assert r.returncode == 1 and path + " is in the way and no socket" in r.stderr + d.log()
+    assert r.returncode == 1 and path + " exists and is not a socket" in r.stderr + d.log()
     with open(path, encoding="utf-8") as f:
         assert f.read() == "mine"
 
@@ -317,7 +317,7 @@ def test_too_many_series_are_warned_of(stack):
                        options="metrics { max_series = 100 }")
     r = d.run("-n", "-c", d.conf)
     assert r.returncode == 0
-    assert re.search(r"warning: metrics: about \d+ series for 1 domains are more than max_series 100",
+    assert re.search(r"warning: metrics: about \d+ series for 1 domains exceed max_series 100",
                      r.stderr), r.stderr
     d.write(options="metrics { max_series = 100000 }")
     assert "max_series" not in d.run("-n", "-c", d.conf).stderr
@@ -485,8 +485,8 @@ def test_files_are_read_again(stack, pki):
     # Broken ones leave the good ones in force, and are said.
     d.secret("users", "scraper:plaintext\n")
     d.file("server.crt", "-----BEGIN CERTIFICATE-----\nnonsense\n")
-    d.wait_log(r"error web problem=.*line 1: the hash is not bcrypt.*the users before stay", 15)
-    d.wait_log(r"error web problem=.*server.crt: no certificate: .*the old certificate stays", 15)
+    d.wait_log(r"error web problem=.*line 1: the hash is not bcrypt.*the old users stay in force", 15)
+    d.wait_log(r"error web problem=.*server.crt: no certificate: .*the old certificate stays in force in force", 15)
     assert fetch(u, *ca, "-u", "scraper:first")[0] == 200
     # Good ones are taken while a client is in the middle of things.
     d.secret("users", htpasswd(("scraper", "second")))
@@ -543,7 +543,7 @@ def test_files_that_cannot_be_used_stop_the_start(stack, pki):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False,
                        web=web_of(pki("server.crt"), pki("client.key")))
     r = d.run("-f", "-c", d.conf)
-    assert r.returncode == 1 and "do not make a pair" in r.stderr, r.stderr
+    assert r.returncode == 1 and "do not match" in r.stderr, r.stderr
     d.write(web='basic_auth_file = "%s"' % d.secret("users", "ann:$apr1$x$y\n"))
     r = d.run("-f", "-c", d.conf)
     assert r.returncode == 1 and "line 1: the hash is not bcrypt" in r.stderr, r.stderr

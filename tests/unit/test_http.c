@@ -44,9 +44,10 @@ static const struct {
 	    "{\"outages\":[],\"next\":null}" },
 	{ "GET /api/v1/outages?kind=primary&since=1y&name=a.test&limit=1000",
 	    "", 200, JSON, "{\"outages\":[],\"next\":null}" },
-	{ "GET /api/v1/outages?limit=1001", "", 400, TEXT, "a parameter" },
-	{ "GET /api/v1/outages?limit", "", 400, TEXT, "a parameter" },
-	{ "GET /api/v1/outages?zebra=1", "", 400, TEXT, "a parameter" },
+	{ "GET /api/v1/outages?limit=1001", "", 400, TEXT,
+	    "invalid parameter" },
+	{ "GET /api/v1/outages?limit", "", 400, TEXT, "invalid parameter" },
+	{ "GET /api/v1/outages?zebra=1", "", 400, TEXT, "invalid parameter" },
 	{ "GET /-/healthy", "", 200, TEXT, "healthy\n" },
 	{ "GET /-/ready", "", 200, TEXT, "ready\n" },
 	{ "GET /healthz", "", 200, TEXT, "healthy\n" },
@@ -67,12 +68,12 @@ static const struct {
 	{ "GET /../../etc/passwd", "", 404, TEXT, "no such page\n" },
 	{ "GET *", "", 404, TEXT, "no such page\n" },
 	/* only what changes nothing */
-	{ "POST /metrics", "", 405, TEXT, "only GET and HEAD here\n" },
-	{ "PUT /metrics", "", 405, TEXT, "only GET and HEAD here\n" },
-	{ "DELETE /", "", 405, TEXT, "only GET and HEAD here\n" },
-	{ "OPTIONS *", "", 405, TEXT, "only GET and HEAD here\n" },
-	{ "TRACE /", "", 405, TEXT, "only GET and HEAD here\n" },
-	{ "get /metrics", "", 405, TEXT, "only GET and HEAD here\n" },
+	{ "POST /metrics", "", 405, TEXT, "only GET and HEAD are supported\n" },
+	{ "PUT /metrics", "", 405, TEXT, "only GET and HEAD are supported\n" },
+	{ "DELETE /", "", 405, TEXT, "only GET and HEAD are supported\n" },
+	{ "OPTIONS *", "", 405, TEXT, "only GET and HEAD are supported\n" },
+	{ "TRACE /", "", 405, TEXT, "only GET and HEAD are supported\n" },
+	{ "get /metrics", "", 405, TEXT, "only GET and HEAD are supported\n" },
 	{ "X / y", "", 0, NULL, NULL },
 	/* a body is not waited for */
 	{ "POST /", "Content-Length: 1000000\r\n", 405, TEXT, NULL },
@@ -276,7 +277,7 @@ said_of_health(void **state)
 	snapshot_box_put(web.box, s);
 	assert_int_equal(web_ask("GET /-/healthy", "", &r), 503);
 	assert_string_equal(buf_str(&r.body),
-	    "the main loop has not turned for 10 s\n");
+	    "the main loop has been stuck for 10 s\n");
 	reply_fini(&r);
 	assert_int_equal(web_ask("GET /-/ready", "", NULL), 200);
 	s = web_snapshot(0);

@@ -66,7 +66,7 @@ static const struct {
 	{ "cut", "ann:$2y$04$tooshort\n", 0, "line 1: the hash is not bcrypt" },
 	{ "something behind it", "ann:" SECRET " \n", 0, "not bcrypt" },
 	{ "twice", "ann:" SECRET "\nbob:" OTHER "\nann:" OTHER "\n", 0,
-	    "line 3: that user is there twice" },
+	    "line 3: the user is listed twice" },
 	{ "too costly",
 	    "ann:$2y$15$trd9GTkn3LRBjhfdUm9uhutnBB63TiMFbAxUiOapAnCH/"
 	    "KBlXGnKe\n",
@@ -388,7 +388,7 @@ loads_what_only_it_may_read(void **state)
 	auth_users_destroy(&u);
 	assert_int_equal(chmod(path, 0604), 0);
 	assert_null(auth_users_load(path, &eb));
-	assert_non_null(strstr(eb.text, "open to others"));
+	assert_non_null(strstr(eb.text, "accessible to users other"));
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(dir), 0);
 }

@@ -148,7 +148,7 @@ wrong_questions(void **state)
 	client_say(&c,
 	    "GET /api/v1/ages?domain=a.test HTTP/1.1\r\nHost: localhost\r\n"
 	    "Content-Length: 3\r\n\r\nabc");
-	assert_int_equal(status_of(&c, "no body"), 400);
+	assert_int_equal(status_of(&c, "body is not supported"), 400);
 	assert_int_equal(nasked, 0);
 }
 

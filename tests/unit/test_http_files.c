@@ -176,7 +176,7 @@ passwords(void **state)
 	assert_int_equal(web_ask("GET /", "", &r), 401);
 	assert_string_equal(reply_header(&r, "WWW-Authenticate"),
 	    "Basic realm=\"mxwatch\", charset=\"UTF-8\"");
-	assert_string_equal(buf_str(&r.body), "a password is needed\n");
+	assert_string_equal(buf_str(&r.body), "a password is required\n");
 	reply_fini(&r);
 	assert_int_equal(web_ask("GET /-/ready", ANN_IS, NULL), 200);
 	assert_int_equal(web_ask("POST /", ANN_IS, NULL), 405);
@@ -240,7 +240,7 @@ users_that_are_none(void **state)
 	refuses("users: line 1: the hash is not");
 	put(users, ANN);
 	assert_int_equal(chmod(users, 0644), 0);
-	refuses("users: it is open to others");
+	refuses("users: it is accessible to users other");
 	assert_int_equal(unlink(users), 0);
 	refuses("users: No such file");
 }
@@ -402,7 +402,7 @@ certificates_that_are_none(void **state)
 	assert_int_equal(unlink(key), 0);
 	refuses("key: No such file");
 	identity_write(&second, NULL, key);
-	refuses("do not make a pair");
+	refuses("do not match");
 	put(key, "nonsense\n");
 	refuses("key: no private key: ");
 	put(key, "");
@@ -412,7 +412,7 @@ certificates_that_are_none(void **state)
 	refuses("cert: no certificate: ");
 	identity_write(&server, cert, NULL);
 	assert_int_equal(chmod(key, 0644), 0);
-	refuses("key: it is open to others");
+	refuses("key: it is accessible to users other");
 	assert_int_equal(chmod(key, 0600), 0);
 	put(ca, "nonsense\n");
 	refuses("ca: no certificate: ");
