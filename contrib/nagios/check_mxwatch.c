@@ -73,7 +73,8 @@ end(enum level level, const char *text)
 static void
 on_alarm(int sig)
 {
-	static const char text[] = "MXWATCH CRITICAL - no answer in time\n";
+	static const char text[] =
+	    "MXWATCH CRITICAL - timeout while waiting for an answer\n";
 
 	(void)sig;
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)

@@ -40,11 +40,11 @@ measure_engine(const cJSON *status, const cJSON *c, struct cluster_facts *f)
 	m->value = since(status, engine, "away_since");
 	if (away)
 		m->own = LEVEL_CRITICAL;
-	(void)snprintf(m->text, sizeof(m->text), "the engine is away for %s",
-	    span(m->value, t, sizeof(t)));
+	(void)snprintf(m->text, sizeof(m->text),
+	    "the engine is unreachable for %s", span(m->value, t, sizeof(t)));
 	m = &f->fact[CLUSTER_SYNCHRONOUS];
 	m->value = json_get_bool(engine, "synchronous");
-	/* unknown while the engine is away */
+	/* unknown while the engine is unreachable */
 	if (!away && m->value < 1)
 		m->own = required ? LEVEL_CRITICAL : LEVEL_WARNING;
 	(void)snprintf(m->text, sizeof(m->text),

@@ -100,8 +100,8 @@ BROKEN = {
     "no value": (MANY + ["x@a.test\nnew@a.test OK\n"], 'line=1001 error="no value'),
     "no address": (MANY + ["x@-a-.test OK\n"], 'line=1001 error="the key is not an address'),
     "NUL": (MANY + ["x\0@a.test OK\n"], 'line=1001 error="NUL in the key'),
-    "blank first": ([" x@a.test OK\n"], 'line=1 error="the first entry begins with a blank'),
-    "truncated": ([], "there is no recipient in it"),
+    "blank first": ([" x@a.test OK\n"], 'line=1 error="the first entry begins with a space'),
+    "truncated": ([], "it has no recipients"),
     "far shorter": (MANY[:400], 'entries=400 before=1000 error="lost more than 50% at once'),
 }
 
@@ -115,7 +115,7 @@ def test_a_broken_file_is_told_and_the_last_good_one_stays(good, name):
         f.write("".join(lines))
     d.ctl("reload")
     said(d, error, since)
-    said(d, 'consequence="the last good one is used"', since)
+    said(d, 'consequence="the last good one stays in force"', since)
     assert rcpt(d, "u999@a.test").startswith("250")
     assert rcpt(d, "nobody@a.test").startswith("550")
 
@@ -134,7 +134,7 @@ def test_what_is_no_file_or_cannot_be_read(good):
     os.mkfifo(path)
     since = len(d.log())
     assert d.ctl("reload")[0] == 0
-    said(d, "no regular file", since)
+    said(d, "not a regular file", since)
     assert rcpt(d, "u999@a.test").startswith("250")
     os.unlink(path)
     d.file("rcpt", "".join(MANY[1:]) + "back@a.test OK\n")
@@ -149,7 +149,7 @@ def test_a_check_of_the_configuration_reads_it_too(it):
     assert r.returncode == 0 and "configuration OK" in r.stdout
     told = [x for x in r.stderr.splitlines() if x.startswith(path)]
     assert len(told) == 1, "once, though four domains share it: " + r.stderr
-    assert told[0].startswith(path + ":2: warning: no value behind the key: ")
+    assert told[0].startswith(path + ":2: warning: no value after the key; ")
     d.file("rcpt", "".join(MANY))
     told = [x for x in d.run("-n", "-c", d.conf).stderr.splitlines() if path in x]
     assert ["no entry of " + n in x for x, n in zip(told, ("b.test", "c.test", "xn--bcher-kva.test"))] \

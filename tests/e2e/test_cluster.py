@@ -228,7 +228,7 @@ def test_tables_of_another_version(stack):
     nodes.engine.a.sql("UPDATE mxwatch.meta SET version = %d" % (version + 1))
     second.spawn()
     assert second.wait_exit() == 1
-    second.logged("the engine has version %d of the tables, this daemon knows %d: upgrade this program"
+    second.logged("the tables in the engine have version %d, this daemon needs %d; upgrade it"
                   % (version + 1, version))
     fill(first, "a.test", 3, "n")
     # as the version before had them

@@ -196,7 +196,7 @@ def test_one_client_does_not_fill_the_log(stack):
             c.ok("RCPT TO:<u%d@nowhere.test>" % i, "554")
             c.ok("RCPT TO:<-u%d@a.test>" % i, "501")
         c.ok("QUIT")
-    wait_for(lambda: 'event="refused more of the same" relay_denied=299 syntax=299' in d.log(), 5)
+    wait_for(lambda: 'event="further refusals of the same kind" relay_denied=299 syntax=299' in d.log(), 5)
     assert d.log().count("refused=554") == 1
     for _ in range(60):
         with Raw(d.port, source="127.0.0.6") as c:

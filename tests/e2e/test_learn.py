@@ -73,9 +73,9 @@ def test_an_outage(stack):
     knows(d, "ada@a.test", "passed")
     knows(d, "nobody@a.test", "refused")
     assert rcpts(d, "nobody@a.test") == [NO]
-    assert "let it pass" in why(d, "ada@a.test")
-    assert "took mail for it" in why(d, "bob@a.test") and "(delivery)" in why(d, "bob@a.test")
-    assert "It goes by what is known of ada@a.test" in why(d, "ada+shop@a.test")
+    assert "(check)" in why(d, "ada@a.test")
+    assert "accepted mail for it" in why(d, "bob@a.test") and "(delivery)" in why(d, "bob@a.test")
+    assert "It is treated like ada@a.test" in why(d, "ada+shop@a.test")
     assert "The primary refused it, first" in why(d, "nobody@a.test")
     everybody = ["ADA@a.test", "ada+shop@a.test", "bob@a.test", "nobody@a.test",
                  "nobody+x@a.test", "stranger@a.test", "postmaster@a.test"]
@@ -109,7 +109,7 @@ def test_unknown_waits(stack):
     pf.stop()
     d.wait_state("a.test", "down")
     assert rcpts(d, "ada@a.test", "nobody@a.test", "stranger@a.test") == [OK, NO, LATER]
-    assert "Nothing was learned of it" in why(d, "stranger@a.test")
+    assert "Nothing is known about it" in why(d, "stranger@a.test")
 
 
 def test_a_catch_all(stack):
@@ -121,7 +121,7 @@ def test_a_catch_all(stack):
     pf.stop()
     d.wait_state("a.test", "down")
     assert rcpts(d, "x@a.test", "y@a.test") == [OK, OK]
-    assert "takes any recipient" in why(d, "y@a.test")
+    assert "is a catch-all" in why(d, "y@a.test")
     assert "catch-all" in d.ctl("recipients", "a.test")[1]
 
 

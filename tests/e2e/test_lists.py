@@ -26,7 +26,7 @@ SHAPES = {
         "ada@a.test\tada@internal.test\nbob+x@a.test\tbob@a.test\n", ["ada@a.test", "bob+x@a.test"]),
     "iredmail, psql": (
         " address | goto\n---------+------\n ada@a.test | ada@a.test\n",
-        "begins with a blank"),
+        "begins with a space"),
     "exchange csv": (
         '"DisplayName","PrimarySmtpAddress"\r\n"Ada","ada@a.test"\r\n', "looks like CSV"),
     "exchange csv, UTF-16": (
@@ -36,7 +36,7 @@ SHAPES = {
         "LDIF"),
     "sql dump": ("INSERT INTO `alias` VALUES\n('ada@a.test','x');\n", "CSV"),
     "regexp table": ("/^(ada|bob)@a\\.test$/ OK\n", "regexp or pcre"),
-    "addresses alone": ("ada@a.test\nbob@a.test\n", '"ADDRESS OK" is wanted'),
+    "addresses alone": ("ada@a.test\nbob@a.test\n", 'a line "ADDRESS OK"'),
     "semicolons": ("ada@a.test;Ada;enabled\n", "looks like CSV"),
     "BOM and CRLF": (b"\xef\xbb\xbfada@a.test OK\r\nbob@a.test\tOK\r\n", ["ada@a.test", "bob@a.test"]),
     "other domains only": ("ada@b.test OK\n", "it has no entry of a.test"),
@@ -86,7 +86,7 @@ def test_shapes(shaped, name):
     assert want in checked and path in checked, checked
     if "no entry" in want:
         assert replies(d.port, ["first@a.test"])[0].startswith(
-            "451 4.3.0 recipient list has nobody of this domain")
+            "451 4.3.0 recipient list has no entry of this domain")
         assert codes(d.port, ["postmaster@a.test"]) == ["250"]
         assert d.logged("has no entry of that domain")
         return
@@ -164,18 +164,18 @@ def test_tags_and_forwarders(stack):
     assert codes(d.port, asked) == ["451", "250", "550", "451", "550"]
     assert codes(d.port, asked, sender="") == ["250", "250", "550", "250", "550"]
     for address, says in {
-            "ada@a.test": "The list %s has it." % path,
-            "ada+x@a.test": "The list %s has it as ada@a.test." % path,
-            "bob@a.test": "The list %s does not have it" % path,
-            "postmaster@a.test": "Postmaster is always taken.",
-            "ada%b.test@a.test": "could take its local part for a route",
-            srs % ("far.test", "x"): "which only the primary can check",
-            "ada@far.test": "has no section for that domain"}.items():
+            "ada@a.test": "It is in the list %s." % path,
+            "ada+x@a.test": "It is in the list %s as ada@a.test." % path,
+            "bob@a.test": "It is not in the list %s" % path,
+            "postmaster@a.test": "Postmaster is always accepted.",
+            "ada%b.test@a.test": "could take its local part for a source route",
+            srs % ("far.test", "x"): "which only the primary can verify",
+            "ada@far.test": "has no section in the configuration"}.items():
         why = d.ctl_json("why", address)[0]
         assert says in " ".join(why["explain"]), why["explain"]
     d.write(domains={"a.test": section + 'recipient_delimiter = "a"\n', "b.test": section})
     r = d.run("-n", "-c", d.conf)
-    assert r.returncode != 0 and 'recipient_delimiter "a": up to eight' in r.stderr
+    assert r.returncode != 0 and 'recipient_delimiter "a" is not valid' in r.stderr
 
 
 def test_long_senders_and_recipients(stack):

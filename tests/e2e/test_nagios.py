@@ -197,7 +197,7 @@ def test_a_daemon_that_is_not_there_is_critical(outage):
 
 
 @pytest.mark.parametrize("answer,says", [
-    (None, "no answer in time"),
+    (None, "timeout while waiting for an answer"),
     (b"", "not HTTP"),
     (b"220 smtp\r\n\r\n", "not HTTP"),
     (b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{}", "cut short"),

@@ -115,7 +115,7 @@ def report_B10_less_is_offered_than_before(c):
     """A smaller SIZE, and no SMTPUTF8: what needs more waits."""
     c.mx.misbehave[:] = ["size=100", "no-utf8"]
     c.send("large")
-    wait_for(lambda: any("larger than the server takes; it did before" in x for x in c.log()), 10)
+    wait_for(lambda: any("larger than the server accepts; it did before" in x for x in c.log()), 10)
     stays(lambda: c.bounced() == 0 and c.queued() == 1, 3, step=0.2)
     c.mended(1)
 

@@ -469,8 +469,8 @@ static const struct bad_case wrong[] = {
 	    "smtpd { tls_cert = \"/etc/passwd\"\n"
 	    " tls_key = \"/etc/passwd\" }\n",
 	    "3: error: smtpd: tls_key \"/etc/passwd\" cannot be read: it is "
-	    "open to others than its owner and its group; make its mode 0600 "
-	    "or 0640" },
+	    "accessible to users other than its owner and group; make its mode "
+	    "0600 or 0640" },
 	{ "recipients that are not there",
 	    "domain \"example.org\" { recipients = "
 	    "\"/nonexistent/r\" }\n",
@@ -483,8 +483,8 @@ static const struct bad_case wrong[] = {
 	    "https:// nor exec:/path" },
 	{ "recipients with a password",
 	    "defaults { recipients = \"https://u:p@a.test/l\" }\n",
-	    "2: error: defaults: recipients: the source has a user name: a "
-	    "token comes from a file" },
+	    "2: error: defaults: recipients: the source has a user name; for a "
+	    "token use its file option" },
 	{ "recipients of no program",
 	    "defaults { recipients = \"exec:/nowhere/l a\" }\n",
 	    "2: error: defaults: recipients: \"/nowhere/l\" cannot be run: No "
@@ -604,8 +604,8 @@ static const struct bad_case wrong[] = {
 	{ "receiver: a secret that is none",
 	    "receiver \"a\" { type = pagerduty routing_key_file = "
 	    "\"/etc/passwd\" }\n",
-	    "2: error: receiver \"a\": routing_key_file \"/etc/passwd\" "
-	    "cannot be read: it is open to others than its owner and its "
+	    "2: error: receiver \"a\": routing_key_file \"/etc/passwd\" cannot "
+	    "be read: it is accessible to users other than its owner and "
 	    "group; make its mode 0600 or 0640" },
 	{ "email: through the primary",
 	    "receiver \"m\" { type = email smarthost = "

@@ -410,7 +410,8 @@ refused_reload_says_why(void **state)
 	    "{\"file\":\"mx.conf\",\"line\":7,\"severity\":\"error\",\"text\":"
 	    "\"unknown option\"}\n");
 	assert_has(answer, "\"severity\":\"warning\"");
-	assert_has(answer, "\"rc\":2,\"error\":\"the old configuration stays");
+	assert_has(answer,
+	    "\"rc\":2,\"error\":\"the old configuration stays in force");
 	peer_close(&p);
 }
 
@@ -812,7 +813,7 @@ socket_file_is_kept_right(void **state)
 	/* one that is answered on */
 	other = control_create(loop, path, 1, &fake.relay, &fake.ops, &eb);
 	assert_null(other);
-	assert_has(eb.text, "a daemon answers on it");
+	assert_has(eb.text, "a running daemon answers on it");
 	assert_int_equal(stat(path, &st), 0);
 	control_destroy(&control);
 	assert_int_equal(stat(path, &st), -1);
@@ -832,7 +833,7 @@ socket_file_is_kept_right(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	other = control_create(loop, path, 1, &fake.relay, &fake.ops, &eb);
 	assert_null(other);
-	assert_has(eb.text, "no socket");
+	assert_has(eb.text, "not a socket");
 	assert_int_equal(stat(path, &st), 0);
 }
 

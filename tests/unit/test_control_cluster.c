@@ -513,7 +513,7 @@ test_away(void **state)
 	    "\"away_since\":1795367940,\"synchronous\":true,"
 	    "\"require_sync\":false},\"local\":{\"messages\":3");
 	assert_has(answer,
-	    "\"error\":\"the engine is away; 3 messages were not "
+	    "\"error\":\"the engine is unreachable; 3 messages were not "
 	    "moved to the engine yet\"");
 	peer_close(&p);
 	answer = ask(&p, "{\"verb\":\"queue\"}");

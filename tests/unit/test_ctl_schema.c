@@ -94,8 +94,7 @@ test_init(void **state)
 	(void)state;
 	assert_int_equal(run("upgrade", engine, NULL, false), 1);
 	assert_has(err,
-	    "the engine has no tables of mxwatch: mxwatchctl "
-	    "cluster init");
+	    "the engine has no tables of mxwatch; run mxwatchctl cluster init");
 	assert_int_equal(run("init", engine, NULL, false), 0);
 	assert_has(out, "tables created, version ");
 	assert_has(out, "in the schema mxwatch of the database ");

@@ -190,7 +190,7 @@ how_they_end(void **state)
 			fail_msg("%s: %d, %s", ends[i].name, (int)o.r.result,
 			    o.r.text);
 	}
-	assert_non_null(strstr(o.r.text, "does not name it"));
+	assert_non_null(strstr(o.r.text, "is not in the configuration file"));
 }
 
 /* ---- what they print */

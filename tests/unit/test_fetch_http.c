@@ -184,7 +184,7 @@ static const struct {
 	    CARRY_RETRY, NULL, 0 },
 	{ "a header of a response without an end",
 	    "HTTP/1.1 100 Continue\r\n\r\n", SITE_FLOODS, CARRY_RETRY,
-	    "its answer, or the header, does not end", 0 },
+	    "its answer or its header is too long", 0 },
 	{ "another protocol", "220 site ESMTP\r\n", SITE_CLOSES, CARRY_RETRY,
 	    NULL, 0 },
 };
@@ -354,7 +354,7 @@ tokens(void **state)
 	buf_fini(&s.got);
 	assert_int_equal(file_replace(token, 0604, "abc", 3, NULL), 0);
 	with_token(&s, &o);
-	assert_non_null(strstr(o.r.text, "open to others"));
+	assert_non_null(strstr(o.r.text, "accessible to users other"));
 	buf_fini(&s.got);
 	assert_int_equal(unlink(token), 0);
 	with_token(&s, &o);
@@ -552,7 +552,7 @@ two_at_once(void **state)
 	outcome_wait(tp, &second, 1);
 	assert_int_equal(second.r.result, CARRY_RETRY);
 	assert_string_equal(second.r.text,
-	    "cannot be started: the request before is under way still");
+	    "cannot be started: the previous request is still running");
 	assert_int_equal(first.n, 0);
 	fetch_begin(&s, 20000, &second); /* and one that is not told yet */
 	transport_destroy(&tp);

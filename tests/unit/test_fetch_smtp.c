@@ -117,9 +117,9 @@ static const struct {
 	/* one of two does not keep the other from being told */
 	{ "one recipient refused",
 	    { "RCPT TO:<ann", "550 5.1.1 no such user\r\n" }, CARRY_SENT, true,
-	    "accepted, but it said 550 5.1.1 no such user", 0 },
+	    "accepted, but it replied 550 5.1.1 no such user", 0 },
 	{ "one recipient later", { "RCPT TO:<bob", "450 4.2.0 later\r\n" },
-	    CARRY_SENT, true, "accepted, but it said 450 4.2.0 later", 0 },
+	    CARRY_SENT, true, "accepted, but it replied 450 4.2.0 later", 0 },
 	{ "all recipients refused", { "RCPT", "550 5.1.1 no such user\r\n" },
 	    CARRY_REJECTED, false, "550 5.1.1 no such user", 0 },
 	{ "all recipients later", { "RCPT", "450 4.2.0 later\r\n" },

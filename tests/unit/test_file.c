@@ -86,13 +86,13 @@ secrets(void **state)
 		{ 0400, false, NULL },
 		{ 0640, true, NULL },
 		{ 0660, true, NULL },
-		{ 0640, false, "open to its group" },
-		{ 0620, false, "open to its group" },
-		{ 0610, false, "open to its group" },
-		{ 0604, true, "open to others" },
-		{ 0602, true, "open to others" },
-		{ 0601, true, "open to others" },
-		{ 0644, false, "open to others" },
+		{ 0640, false, "accessible to its group" },
+		{ 0620, false, "accessible to its group" },
+		{ 0610, false, "accessible to its group" },
+		{ 0604, true, "accessible to users other" },
+		{ 0602, true, "accessible to users other" },
+		{ 0601, true, "accessible to users other" },
+		{ 0644, false, "accessible to users other" },
 	};
 	struct buf b = BUF_INIT(100);
 	struct mx_errbuf eb;

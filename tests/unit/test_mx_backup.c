@@ -185,7 +185,7 @@ test_taken_in(void **state MX_UNUSED)
 	take_in("a.test");
 	assert_int_equal(entered, 1);
 	assert_int_equal(mx_backup_count(m), 1);
-	assert_non_null(strstr(v.evidence, "192.0.2.1 lies in"));
+	assert_non_null(strstr(v.evidence, "192.0.2.1 is in"));
 	assert_ptr_equal(config_settings(conf, "a.test"),
 	    &conf->mx_backup.domain);
 	assert_true(config_is_mx_backup(conf, "a.test"));
@@ -328,7 +328,7 @@ test_room(void **state MX_UNUSED)
 	take_in("d.test");
 	assert_int_equal(mx_backup_count(m), 3);
 	assert_false(backup_names_has(names, "c.test"));
-	assert_string_equal(why_left, "others need the room");
+	assert_string_equal(why_left, "its place was needed");
 	with_mail = "b.test";
 	take_in("e.test");
 	assert_true(backup_names_has(names, "b.test"));
@@ -384,7 +384,7 @@ test_forget(void **state MX_UNUSED)
 	fake_loop_advance(loop, DAY_MS);
 	mx_backup_tick(m);
 	assert_int_equal(mx_backup_count(m), 1);
-	assert_string_equal(why_left, "nobody asks for it");
+	assert_string_equal(why_left, "it was not used any more");
 	assert_null(config_settings(conf, "a.test"));
 	fake_loop_advance(loop, 100 * DAY_MS);
 	mx_backup_tick(m);

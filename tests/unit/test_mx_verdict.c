@@ -19,28 +19,29 @@ static const struct {
 	const char *evidence; /* a part of it */
 } cases[] = {
 	{ "good.test", "10 in.test 20 us.test", NULL, BACKUP_FITS,
-	    "us.test (ourselves) behind in.test; its address 192.0.2.1 lies" },
+	    "us.test (this server) after in.test, whose address 192.0.2.1 is" },
 	{ "v6.test", "10 in6.test 20 us.test", NULL, BACKUP_FITS,
-	    "2001:db8::1 lies" },
+	    "2001:db8::1 is in" },
 	{ "byaddr.test", "10 in.test 20 alias.test", NULL, BACKUP_FITS,
-	    "alias.test (ourselves) behind in.test" },
+	    "alias.test (this server) after in.test" },
 	{ "second.test", "10 out.test 15 in.test 20 us.test", NULL, BACKUP_FITS,
-	    "behind in.test" },
+	    "after in.test" },
 	{ "mixed.test", "10 both.test 20 us.test", NULL, BACKUP_FITS,
-	    "192.0.2.3 lies" },
+	    "192.0.2.3 is in" },
 	{ "oneout.test", "10 out.test 20 us.test", NULL, BACKUP_OUTSIDE,
-	    "behind out.test" },
+	    "after out.test" },
 	{ "equal.test", "10 us.test 10 in.test", NULL, BACKUP_NOT_BETTER,
-	    "no better MX" },
+	    "no preferred MX" },
 	{ "worse.test", "10 us.test 20 in.test", NULL, BACKUP_NOT_BETTER,
-	    "no better MX" },
-	{ "only.test", "10 us.test", NULL, BACKUP_NOT_BETTER, "no better MX" },
+	    "no preferred MX" },
+	{ "only.test", "10 us.test", NULL, BACKUP_NOT_BETTER,
+	    "no preferred MX" },
 	{ "twice.test", "5 alias.test 10 in.test 20 us.test", NULL,
-	    BACKUP_NOT_BETTER, "alias.test (ourselves)" },
+	    BACKUP_NOT_BETTER, "alias.test (this server)" },
 	{ "stranger.test", "10 in.test 20 out.test", NULL, BACKUP_NOT_NAMED,
 	    "do not name this server" },
 	{ "noaddr.test", "10 gone.test 20 us.test", NULL, BACKUP_OUTSIDE,
-	    "behind gone.test" },
+	    "after gone.test" },
 	{ "implicit.test", "nodata", "192.0.2.9", BACKUP_NO_MX,
 	    "no MX record" },
 	{ "implicitus.test", "nodata", "198.51.100.5", BACKUP_NO_MX,
@@ -48,22 +49,22 @@ static const struct {
 	{ "nosuch.test", "nx", NULL, BACKUP_NO_MX, "no MX record" },
 	{ "null.test", "0 .", NULL, BACKUP_NO_MX, "null MX" },
 	{ "mxfails.test", "fail", NULL, BACKUP_DNS,
-	    "the MX look-up of mxfails.test" },
+	    "the MX lookup of mxfails.test" },
 	{ "addrfails.test", "10 fails.test 20 us.test", NULL, BACKUP_DNS,
-	    "the address look-up of fails.test" },
+	    "the address lookup of fails.test" },
 	/* one that is outside does not speak for the one that fails */
 	{ "halffails.test", "10 fails.test 15 out.test 20 us.test", NULL,
-	    BACKUP_DNS, "the address look-up of fails.test" },
+	    BACKUP_DNS, "the address lookup of fails.test" },
 	/* and one that is inside does */
 	{ "fails2.test", "10 fails.test 15 in.test 20 us.test", NULL,
-	    BACKUP_FITS, "behind in.test" },
+	    BACKUP_FITS, "after in.test" },
 	{ "stale.test", "stale 10 in.test 20 us.test", NULL, BACKUP_DNS,
 	    "the last good answer is used" },
 	{ "staleout.test", "stale 10 out.test 20 us.test", NULL, BACKUP_OUTSIDE,
-	    "behind out.test" },
+	    "after out.test" },
 	/* a loopback address is ourselves */
 	{ "loop.test", "10 lo.test 20 us.test", NULL, BACKUP_NOT_BETTER,
-	    "lo.test (ourselves)" },
+	    "lo.test (this server)" },
 };
 
 static const struct {
@@ -140,7 +141,7 @@ test_long_names(void **state MX_UNUSED)
 	fake_dns_set(name, NULL, "192.0.2.7");
 	judge("long.test");
 	assert_int_equal(got.verdict, BACKUP_FITS);
-	assert_non_null(strstr(got.evidence, "192.0.2.7 lies in"));
+	assert_non_null(strstr(got.evidence, "192.0.2.7 is in"));
 }
 
 static int

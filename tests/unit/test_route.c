@@ -419,7 +419,7 @@ static const struct {
 static void
 test_pin(void **state)
 {
-	const char *text = "the address look-up of s.test: outside x";
+	const char *text = "the address lookup of s.test: outside x";
 	char told[400];
 
 	(void)state;
@@ -626,23 +626,22 @@ static const struct {
 } trouble_cases[] = {
 	{ "two.test", NULL, "" },
 	{ "implicit.test", NULL, "" },
-	{ "onefails.test", NULL,
-	    "the address look-up of fail.test: no answer" },
-	{ "mixed.test", NULL, "the address look-up of fail.test: no answer" },
+	{ "onefails.test", NULL, "the address lookup of fail.test: no answer" },
+	{ "mixed.test", NULL, "the address lookup of fail.test: no answer" },
 	{ "bogusmx.test", NULL,
-	    "the address look-up of bogus.test: DNSSEC validation failed" },
-	{ "mxfail.test", NULL, "the MX look-up of mxfail.test: no answer" },
-	{ "nosuch.test", NULL, "the MX look-up of nosuch.test: NXDOMAIN" },
+	    "the address lookup of bogus.test: DNSSEC validation failed" },
+	{ "mxfail.test", NULL, "the MX lookup of mxfail.test: no answer" },
+	{ "nosuch.test", NULL, "the MX lookup of nosuch.test: NXDOMAIN" },
 	{ "noaddr.test", NULL,
-	    "the address look-up of nodata.test: no such record" },
+	    "the address lookup of nodata.test: no such record" },
 	{ "stale.test", NULL,
-	    "the MX look-up of stale.test: no answer; the last good answer is "
+	    "the MX lookup of stale.test: no answer; the last good answer is "
 	    "used" },
 	{ "two.test", "fail.test",
-	    "the address look-up of fail.test: no answer" },
+	    "the address lookup of fail.test: no answer" },
 	{ "two.test", "p.test", "" },
 	{ "null.test", NULL,
-	    "the MX look-up of null.test: a null MX: it takes no mail" },
+	    "the MX lookup of null.test: a null MX: it accepts no mail" },
 };
 
 /* What is told of the DNS names the look-up and what came of it. */

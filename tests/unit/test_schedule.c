@@ -290,7 +290,7 @@ the_resolver_fails(void **state)
 	d = watch_domain(w.ws, "d00000.test");
 	assert_int_equal(w.sessions, 0);
 	assert_string_equal(watch_trouble(d, &since),
-	    "the MX look-up of d00000.test: SERVFAIL");
+	    "the MX lookup of d00000.test: SERVFAIL");
 	assert_int_equal(d->health.state, HEALTH_UNKNOWN);
 	w.dns_fails = false;
 	fake_loop_advance(w.loop, 2 * INTERVAL_MS);

@@ -83,10 +83,10 @@ learned(void **state MX_UNUSED)
 	} cases[] = {
 		{ LEARNED_TAKEN, "250", "250", "last 3d ago (delivery)" },
 		{ LEARNED_PASSED, "250", "250", "last 3d ago (check)" },
-		{ LEARNED_CATCH_ALL, "250", "250", "passed 1h ago" },
+		{ LEARNED_CATCH_ALL, "250", "250", "a catch-all: it accepted" },
 		{ LEARNED_REFUSED, "550:5.1.1", "550:5.1.1",
 		    "first 1d ago and last 2h ago" },
-		{ LEARNED_UNKNOWN, "250", "450:4.1.1", "Nothing was learned" },
+		{ LEARNED_UNKNOWN, "250", "450:4.1.1", "Nothing is known" },
 		{ LEARNED_DOUBTED, "250", "450:4.1.1", "does not count" },
 	};
 
@@ -99,7 +99,7 @@ learned(void **state MX_UNUSED)
 		expect_rcpt("<postmaster@waits.test>", "250");
 		expect_said("ada@learns.test", cases[i / 2].said);
 	}
-	expect_said("ada+shop@learns.test", "what is known of ada@learns.test");
+	expect_said("ada+shop@learns.test", "treated like ada@learns.test");
 	expect_said("ada@waits.test", "recipients_unknown = \"defer\"");
 	assert_int_equal(w.checks, 0);
 	end();

@@ -139,7 +139,8 @@ test_does_not_start(void **state)
 	p = begin(not_named, 0, 0, true);
 	assert_int_equal(finish(&p, &status), SPAWN_FAILED);
 	assert_int_equal(status, EPERM);
-	assert_non_null(strstr(spawn_reason(status), "does not name it"));
+	assert_non_null(
+	    strstr(spawn_reason(status), "is not in the configuration file"));
 	memset(big, 'x', SPAWN_ARGV_MAX);
 	assert_int_equal(spawn_start(sp, &r, &p), E2BIG);
 	assert_int_equal(p.fd, -1);

@@ -498,9 +498,9 @@ static const struct refusal {
 	const char *text; /* NULL: cut there */
 	const char *says;
 } refusals[] = {
-	{ "unknown format", "format", 14, "3", "does not know" },
-	{ "database cut off", "db/data.mdb", 20480, NULL, "cut off" },
-	{ "database cut to nothing", "db/data.mdb", 0, NULL, "is gone" },
+	{ "unknown format", "format", 14, "3", "does not support" },
+	{ "database cut off", "db/data.mdb", 20480, NULL, "is truncated" },
+	{ "database cut to nothing", "db/data.mdb", 0, NULL, "is missing" },
 	{ "no database", "db/data.mdb", 16, "garbage garbage", "LMDB" },
 };
 

@@ -563,7 +563,7 @@ test_starts_away_first(void **state)
 	k->conf.node = "another";
 	assert_false(kit_open(k));
 	assert_int_equal(k->rc, -MX_ENET);
-	assert_non_null(strstr(k->eb.text, "has not been in the cluster"));
+	assert_non_null(strstr(k->eb.text, "was not in the cluster"));
 	pg("start a");
 	assert_true(kit_open(k));
 }

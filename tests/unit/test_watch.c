@@ -527,7 +527,7 @@ trouble_with_dns_is_told_and_is_no_failure(void **state)
 	route.trouble = t;
 	look_up(w, A, &route); /* from the first one */
 	assert_string_equal(watch_trouble(d, &since),
-	    "the MX look-up of " A ": SERVFAIL");
+	    "the MX lookup of " A ": SERVFAIL");
 	assert_int_equal(since, w->wall);
 	assert_string_equal(watch_cause(d, NULL), watch_trouble(d, &since));
 	advance(w, 60);
@@ -682,8 +682,11 @@ static void
 a_delivery_that_hung_is_old_news(void **state)
 {
 	struct primary_session up = good,
-			       hung = { .phase = SMTP_PHASE_EHLO,
-				       .text = "no answer in time" };
+			       hung = {
+				       .phase = SMTP_PHASE_EHLO,
+				       .text =
+					   "timeout while waiting for an answer"
+			       };
 	struct world *w = world(ONE);
 	struct watch *watch = watch_at(w, A, 0);
 

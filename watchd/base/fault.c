@@ -86,8 +86,7 @@ fault_init(void)
 	while ((item = strsep(&list, ",")) != NULL && *item != '\0') {
 		if (nfaults == FAULT_MAX ||
 		    !fault_parse(&faults[nfaults], item)) {
-			log_error("fault",
-			    "problem=\"MXWATCH_FAULT is not understood\"");
+			log_error("fault", "problem=\"invalid MXWATCH_FAULT\"");
 			(void)log_drain(1000);
 			_exit(2);
 		}

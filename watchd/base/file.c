@@ -81,11 +81,11 @@ check_secret(const struct stat *st, struct mx_errbuf *eb)
 {
 	if ((st->st_mode & S_IRWXO) != 0)
 		return mx_fail(eb, MX_ESYS,
-		    "it is open to others than its owner and its group; make "
-		    "its mode 0600 or 0640");
+		    "it is accessible to users other than its owner and group; "
+		    "make its mode 0600 or 0640");
 	if ((st->st_mode & S_IRWXG) != 0 && st->st_gid != getegid())
 		return mx_fail(eb, MX_ESYS,
-		    "it is open to its group, which is not the daemon's; "
+		    "it is accessible to its group, which is not the daemon's; "
 		    "change the group, or make its mode 0600");
 	return 0;
 }
@@ -152,8 +152,7 @@ file_secret_line(const char *path, struct mx_errbuf *eb)
 		text[strcspn(text, "\r\n")] = '\0';
 		if (text[0] == '\0')
 			(void)mx_fail(eb, MX_ESYNTAX,
-			    "its first line is empty: the secret belongs "
-			    "there");
+			    "its first line is empty; write the secret there");
 		else if (strlen(text) > SECRET_MAX)
 			(void)mx_fail(eb, MX_ETOOBIG, "it is too long");
 		else

@@ -163,8 +163,8 @@ sink_write_note(uint64_t dropped)
 	if (!sink_mark(LOG_LEVEL_WARN, stamp, sizeof(stamp)))
 		sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line),
-	    "%swarn log dropped=%ju why=\"the log did not take lines as fast "
-	    "as they came\"\n",
+	    "%swarn log dropped=%ju why=\"the log could not be written fast "
+	    "enough\"\n",
 	    stamp, (uintmax_t)dropped);
 	return sink_write(line, (size_t)n) == 0;
 }

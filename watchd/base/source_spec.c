@@ -37,7 +37,8 @@ spec_check(const char *spec, struct mx_errbuf *eb)
 	if (spec_is_exec(spec)) {
 		if (spec[strlen(SPEC_EXEC)] != '/')
 			return mx_fail(eb, MX_ESYNTAX,
-			    "names no program: exec:/path ARGUMENT ...");
+			    "names no program; write it like exec:/path "
+			    "ARGUMENT ...");
 		return 0;
 	}
 	if (!begins(spec, SPEC_HTTPS))
@@ -49,9 +50,9 @@ spec_check(const char *spec, struct mx_errbuf *eb)
 		return mx_fail(eb, MX_ESYNTAX, "has no host");
 	if (memchr(spec, '@', host) != NULL)
 		return mx_fail(eb, MX_ESYNTAX,
-		    "has a user name: a token comes from a file");
+		    "has a user name; for a token use its file option");
 	if (strpbrk(spec, " #") != NULL)
-		return mx_fail(eb, MX_ESYNTAX, "has a blank or a fragment");
+		return mx_fail(eb, MX_ESYNTAX, "has a space or a fragment");
 	return 0;
 }
 

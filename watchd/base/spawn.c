@@ -56,7 +56,7 @@ spawner_create(const struct spawn_ops *ops, bool quiet, struct mx_errbuf *eb)
 	}
 	if (pid < 0) {
 		(void)mx_fail(eb, MX_ESYS,
-		    "cannot make the process that starts programs: %s",
+		    "cannot create the process that starts programs: %s",
 		    strerror(errno));
 		return NULL;
 	}
@@ -192,11 +192,11 @@ spawn_reason(int error)
 {
 	switch (error) {
 	case EPIPE:
-		return "the process that starts programs is gone: restart "
+		return "the process that starts programs has ended; restart "
 		       "mxwatchd";
 	case EPERM:
-		return "the configuration file does not name it, or the "
-		       "system forbids it";
+		return "it is not in the configuration file, or the system "
+		       "forbids it";
 	default:
 		return strerror(error);
 	}

@@ -139,10 +139,11 @@ look_fenced(struct cluster *cl)
 		cl->fenced = true;
 		cl->fenced_ns = clock_now();
 		log_error("cluster",
-		    "event=fenced meaning=\"another node has taken our "
-		    "domains\" do=%s",
+		    "event=fenced meaning=\"another node has taken over the "
+		    "domains of this one\" do=%s",
 		    cl->node[cl->us].left ? "\"mxwatchctl cluster join\"" :
-					    "\"nothing: we join again\"");
+					    "\"nothing: this node joins "
+					    "again\"");
 		units_lose(cl);
 		cl->ops.detach_all(cl->ops.arg);
 		units_again(cl);

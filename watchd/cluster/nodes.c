@@ -83,8 +83,8 @@ on_fenced(void *arg, uint64_t id, int rc)
 	n->seen.free = true;
 	n->seen.epoch++;
 	log_warn("cluster",
-	    "event=node_fenced node=%s domains=%u "
-	    "meaning=\"it stood still for a lease: others take its domains\"",
+	    "event=node_fenced node=%s domains=%u meaning=\"it showed no "
+	    "activity for a lease: others take over its domains\"",
 	    log_q(n->seen.name), n->domains);
 	ask_lost(cl, (unsigned)id);
 	units_again(cl);

@@ -75,7 +75,7 @@ say_trouble(struct buf *text, const struct snap_cluster *v,
     const struct control_node *node, unsigned n)
 {
 	if (v->away_ms != 0)
-		say(text, "the engine is away");
+		say(text, "the engine is unreachable");
 	else if (!v->synchronous && v->requires_sync)
 		say(text, "the engine has no synchronous standby");
 	for (unsigned i = 0; i < n; i++)

@@ -255,7 +255,7 @@ say_host(cJSON *list, const char *label, const struct snap_host *h,
 	say_way(list, label, h, now_ms);
 	if (h->window == 0)
 		return;
-	json_say(list, "%s: %u connections open, at most %u for now%s.", label,
+	json_say(list, "%s: open connections: %u, at most %u for now%s.", label,
 	    h->connections, h->window,
 	    h->paused	  ? "; no new one for a while, because all attempts "
 			    "fail" :

@@ -258,7 +258,7 @@ pg_up(struct pg *p, int64_t until, struct mx_errbuf *eb)
 			return gone(p, NULL, eb);
 		if (!await(p, st == PGRES_POLLING_READING ? POLLIN : POLLOUT,
 			until))
-			return gone(p, "no connection in time", eb);
+			return gone(p, "timeout while connecting", eb);
 		st = PQconnectPoll(p->conn);
 	}
 	PQsetNoticeReceiver(p->conn, on_notice, p);
@@ -580,7 +580,10 @@ pg_run(struct pg *p, int64_t until, struct mx_errbuf *eb)
 		rc = sync_answer(p, until, rc, eb);
 	if (rc == -MX_ENET)
 		return gone(p,
-		    clock_now() >= until ? "no answer in time" : NULL, eb);
+		    clock_now() >= until ? "timeout while waiting for an "
+					   "answer" :
+					   NULL,
+		    eb);
 	return rc;
 }
 

@@ -143,8 +143,8 @@ version_of(struct pg *p, int *version, int64_t until, struct mx_errbuf *eb)
 	rc = pg_run(p, until, eb);
 	if (rc == -MX_ENOENT || (rc == 0 && pg_rows(p, 0) == 0))
 		return mx_fail(eb, MX_ENOENT,
-		    "the engine has no tables of mxwatch: "
-		    "mxwatchctl cluster init");
+		    "the engine has no tables of mxwatch; run mxwatchctl "
+		    "cluster init");
 	if (rc == 0)
 		*version = (int)pg_get_int8(p, 0, 0, 0);
 	return rc;
@@ -178,8 +178,8 @@ schema_upgrade(struct pg *p, int *from, int64_t until, struct mx_errbuf *eb)
 		return rc;
 	if (*from > SCHEMA_VERSION)
 		return mx_fail(eb, MX_EEXIST,
-		    "the engine has version %d of the tables, this program "
-		    "knows %d: it is too old",
+		    "the tables in the engine have version %d, this program "
+		    "needs %d; upgrade it",
 		    *from, SCHEMA_VERSION);
 	for (i = *from + 1; i <= SCHEMA_VERSION && rc == 0; i++)
 		rc = version_make(p, (unsigned)i, until, eb);
@@ -198,13 +198,13 @@ schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
 		return rc;
 	if (version < SCHEMA_VERSION)
 		return mx_fail(eb, MX_ENOENT,
-		    "the engine has version %d of the tables, "
-		    "this is for %d: mxwatchctl cluster upgrade",
+		    "the tables in the engine have version %d, this program "
+		    "needs %d; run mxwatchctl cluster upgrade",
 		    version, SCHEMA_VERSION);
 	if (version > SCHEMA_VERSION)
 		return mx_fail(eb, MX_ENOENT,
-		    "the engine has version %d of the tables, "
-		    "this daemon knows %d: it is too old",
+		    "the tables in the engine have version %d, this daemon "
+		    "needs %d; upgrade it",
 		    version, SCHEMA_VERSION);
 	return 0;
 }

@@ -78,7 +78,7 @@ accepted(struct smtp_talk *t, struct send_result *r)
 
 	r->result = CARRY_SENT;
 	r->partly = t->taken < t->c->to.n;
-	text = mem_printf("accepted%s%s", r->partly ? ", but it said " : "",
+	text = mem_printf("accepted%s%s", r->partly ? ", but it replied " : "",
 	    r->partly ? t->refusal : "");
 	text_cut(r->text, sizeof(r->text), text);
 	mem_free(&text);
@@ -150,7 +150,8 @@ take_line(struct smtp_talk *t, struct send_result *r)
 	t->line[strcspn(t->line, "\r\n")] = '\0';
 	code = reply_code(t->line);
 	if (code == 0) {
-		(void)strlcpy(r->text, "its reply is no SMTP", sizeof(r->text));
+		(void)strlcpy(r->text, "its reply is not SMTP",
+		    sizeof(r->text));
 		return true;
 	}
 	if (t->line[3] == '-')

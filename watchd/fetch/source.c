@@ -143,7 +143,8 @@ failed(struct source *s, const struct send_result *r)
 	if (strcmp(s->state.error, r->text) != 0)
 		log_warn("fetch", "source=%s problem=%s consequence=\"%s\"",
 		    log_q(s->name), log_q(r->text),
-		    s->state.confirmed_ms != 0 ? "the last good one is used" :
+		    s->state.confirmed_ms != 0 ? "the last good one stays in "
+						 "force" :
 						 "there is none yet");
 	(void)strlcpy(s->state.error, r->text, sizeof(s->state.error));
 	s->state.failures++;

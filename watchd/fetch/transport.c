@@ -99,7 +99,7 @@ static bool
 start(struct transport *tp, struct transfer *t)
 {
 	if (t->c.into != NULL && is_under_way(tp, t->c.into)) {
-		(void)strlcpy(t->said, "the request before is under way still",
+		(void)strlcpy(t->said, "the previous request is still running",
 		    sizeof(t->said));
 		return false;
 	}

@@ -43,7 +43,7 @@ via_curl_answer(char *data MX_UNUSED, size_t size, size_t n, void *arg)
 	t->answered += size * n;
 	if (t->answered <= ANSWER_MAX)
 		return size * n;
-	(void)strlcpy(t->said, "its answer, or the header, does not end",
+	(void)strlcpy(t->said, "its answer or its header is too long",
 	    sizeof(t->said));
 	return 0;
 }

@@ -224,8 +224,8 @@ account_get(struct joint *j, unsigned node, uint64_t id)
 	if (j->n >= JOINT_MAX) {
 		if (log_limit_ok(&limit, 3600))
 			log_warn("ledger",
-			    "problem=\"too many outages of all nodes\" "
-			    "max=%u effect=\"some are not shown\"",
+			    "problem=\"too many outages on all nodes\" max=%u "
+			    "effect=\"some are not shown\"",
 			    JOINT_MAX);
 		return NULL;
 	}

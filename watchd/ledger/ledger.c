@@ -148,7 +148,8 @@ set_aside(const char *path)
 		    log_q(strerror(errno)));
 	else
 		log_error("ledger",
-		    "file=%s problem=\"it is none of ours\" moved_to=%s",
+		    "file=%s problem=\"it was not written by mxwatchd\" "
+		    "moved_to=%s",
 		    log_q(path), log_q(bad));
 	mem_free(&bad);
 }

@@ -23,7 +23,7 @@ damaged(const char *key)
 	static struct log_limit limit;
 
 	if (log_limit_ok(&limit, 60))
-		log_warn("ledger", "key=%s problem=\"it does not hold\"",
+		log_warn("ledger", "key=%s problem=\"it is invalid\"",
 		    log_q(key));
 }
 

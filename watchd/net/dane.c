@@ -74,7 +74,7 @@ by_records(const struct dns_answer *a, const char *base)
 		return d;
 	}
 	d->need = DANE_ENCRYPT;
-	d->why = "none of its TLSA records can be used";
+	d->why = "none of its TLSA records is usable";
 	return d;
 }
 

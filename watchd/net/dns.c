@@ -301,7 +301,7 @@ settle(struct dns *d, enum dns_type type, const char *name,
 	static const char *const why[] = {
 		[DNS_CAUSE_NONE] = NULL,
 		[DNS_CAUSE_TIMEOUT] = "no answer in time",
-		[DNS_CAUSE_OTHER] = "refused, or no answer to read",
+		[DNS_CAUSE_OTHER] = "refused, or the answer is malformed",
 		[DNS_CAUSE_SERVFAIL] = "SERVFAIL",
 		[DNS_CAUSE_BOGUS] = "DNSSEC validation failed",
 	};

@@ -23,7 +23,7 @@ clear_path(const struct sockaddr_un *sun, struct mx_errbuf *eb)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return mx_fail(eb, MX_EEXIST,
-		    "%s is in the way and no socket: move it, or configure "
+		    "%s exists and is not a socket; move it, or configure "
 		    "another path",
 		    sun->sun_path);
 	fd = socket(AF_UNIX, FLAGS, 0);
@@ -34,7 +34,8 @@ clear_path(const struct sockaddr_un *sun, struct mx_errbuf *eb)
 	close(fd);
 	if (rc == 0 || error != ECONNREFUSED)
 		return mx_fail(eb, MX_EBUSY, "%s is in use: %s", sun->sun_path,
-		    rc == 0 ? "a daemon answers on it" : strerror(error));
+		    rc == 0 ? "a running daemon answers on it" :
+			      strerror(error));
 	if (unlink(sun->sun_path) != 0)
 		return mx_fail(eb, MX_ESYS,
 		    "cannot remove the old socket %s: %s", sun->sun_path,
@@ -55,7 +56,7 @@ local_socket_listen(struct local_socket *s, const char *path, int backlog,
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path))
 		return mx_fail(eb, MX_ETOOBIG,
-		    "%s: a socket's path has at most %zu bytes", path,
+		    "%s: the path of a socket may have at most %zu bytes", path,
 		    sizeof(sun.sun_path) - 1);
 	if ((rc = clear_path(&sun, eb)) != 0)
 		return rc;

@@ -61,8 +61,7 @@ prefix_list_create(char *const *prefix, size_t n)
 			l->n++;
 		else
 			log_warn("net",
-			    "prefix=%s error=\"no address or "
-			    "prefix\"",
+			    "prefix=%s error=\"not an address or prefix\"",
 			    log_q(prefix[i]));
 	}
 	return l;

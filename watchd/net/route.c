@@ -90,7 +90,7 @@ route_trouble_text(const struct route_trouble *t, char *dst, size_t size)
 	if (size > 0)
 		dst[0] = '\0';
 	if (t->type != NULL)
-		(void)snprintf(dst, size, "the %s look-up of %s: %s%s", t->type,
+		(void)snprintf(dst, size, "the %s lookup of %s: %s%s", t->type,
 		    t->name, t->answer,
 		    t->stale ? "; the last good answer is used" : "");
 	return dst;
@@ -528,7 +528,7 @@ on_mx(const struct dns_answer *a, void *arg)
 	case DNS_OK:
 		if (a->n == 1 && a->mx[0].host[0] == '\0') {
 			r->route.trouble = (struct route_trouble){ .type = "MX",
-				.answer = "a null MX: it takes no mail" };
+				.answer = "a null MX: it accepts no mail" };
 			(void)strlcpy(r->route.trouble.name, r->domain,
 			    sizeof(r->route.trouble.name));
 			finish(r, ROUTE_NULL_MX);

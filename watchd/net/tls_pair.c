@@ -20,13 +20,13 @@ tls_fail_key(const char *path, const struct buf *pem, struct mx_errbuf *eb)
 	if (pem->len > 0 && strstr(buf_str(pem), "ENCRYPTED") != NULL) {
 		ERR_clear_error();
 		return mx_fail(eb, MX_ETLS,
-		    "%s: the key is encrypted, and there is nobody to ask for "
-		    "its passphrase; store it without one (openssl pkey -in "
-		    "OLD -out NEW)",
+		    "%s: the key is encrypted, and a passphrase cannot be "
+		    "entered; store the key without one (openssl pkey -in OLD "
+		    "-out NEW)",
 		    path);
 	}
-	return mx_fail(eb, MX_ETLS, "%s: there is no private key in PEM: %s",
-	    path, tls_error_text(NULL, reason, sizeof(reason)));
+	return mx_fail(eb, MX_ETLS, "%s: no private key in PEM: %s", path,
+	    tls_error_text(NULL, reason, sizeof(reason)));
 }
 
 int
@@ -46,7 +46,7 @@ tls_fail_pair(const char *cert_file, const char *key_file, EVP_PKEY *key,
 	if (at > 0 && at < n)
 		(void)mx_fail(eb, MX_ETLS,
 		    "%s: mismatch: the certificate of the key %s is number %u "
-		    "in it; it has to be the first, and its issuer the next",
+		    "in it; it must come first, followed by that of its issuer",
 		    cert_file, key_file, at + 1);
 	tls_cert_destroy(&c);
 	return -MX_ETLS;
@@ -59,7 +59,7 @@ day_text(const ASN1_TIME *t, char *dst, size_t size)
 
 	if (ASN1_TIME_to_tm(t, &tm) != 1 ||
 	    strftime(dst, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		(void)strlcpy(dst, "at a time that cannot be read", size);
+		(void)strlcpy(dst, "at an unreadable date", size);
 }
 
 static void
@@ -102,7 +102,8 @@ tls_certificate_doubts(const char *cert_file, const char *name,
 			continue;
 		snprintf(text, sizeof(text),
 		    "certificate %u in it did not issue certificate %u; the "
-		    "server's comes first, then that of its issuer, and so on",
+		    "server's must come first, then that of its issuer, and so "
+		    "on",
 		    i + 1, i);
 		tell(arg, text);
 	}

@@ -324,9 +324,9 @@ const char *
 judge_closes_many(unsigned domains, unsigned us)
 {
 	if (us >= DOMAINS_US)
-		return "it refuses us for several domains";
+		return "it refuses this server for several domains";
 	if (domains >= DOMAINS_MIN)
-		return "it refuses what it should take, for several domains";
+		return "it refuses what it should accept, for several domains";
 	return NULL;
 }
 
@@ -362,14 +362,14 @@ const char *
 judge_closes(const struct judge_evidence *e)
 {
 	if (e->us >= RCPTS_MIN)
-		return "it refuses us, whoever the mail is for";
+		return "it refuses this server for any recipient";
 	if (e->untried && e->rcpts_now < RCPTS_SURE)
 		return NULL;
 	if (e->routes >= ROUTES_MIN)
-		return "it says that it is not the way to the domain";
+		return "it says that it does not relay for the domain";
 	if (rcpts_prevail(e))
-		return "it refuses recipients that it should take";
+		return "it refuses recipients that it should accept";
 	if (e->share_known && is_unlikely(e))
-		return "it refuses the content of all mail";
+		return "it refuses all mail for its content";
 	return NULL;
 }

@@ -512,7 +512,7 @@ on_conn(struct conn *c MX_UNUSED, enum conn_event ev, void *arg)
 	case CONN_TIMEOUT:
 		if (r->state == REACH_ST_CONNECT)
 			failed(r, REACH_CONN_TIMEOUT, NULL,
-			    "no connection in time", true);
+			    "timeout while connecting", true);
 		else
 			failed(r, REACH_TIMEOUT, NULL, "no answer in time",
 			    true);

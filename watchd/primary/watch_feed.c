@@ -357,7 +357,7 @@ watch_delivery(struct watch_set *ws, const char *domain, const char *label,
 	    is_old_news(w, s))
 		return;
 	if (s->ok)
-		(void)strlcpy(cause, "a message was taken", sizeof(cause));
+		(void)strlcpy(cause, "a message was accepted", sizeof(cause));
 	else
 		primary_cause(s, cause, sizeof(cause));
 	watch_feed(ws, w,

@@ -8,7 +8,7 @@
 #include "primary/watch.h"
 
 #define WATCH_SELF_TEXT                                                        \
-	"this server seems to be the domain's best MX: its mail is held"
+	"this server seems to be the best MX of the domain: its mail is held"
 
 /* Takes the label and the cause of one of them. */
 #define WATCH_BACKUP_TEXT "no primary is left: %s %s"

@@ -168,11 +168,11 @@ smtp_client_next(struct smtp_client *c, int64_t now,
 		}
 		if (c->state == CL_TLS && has_input(c))
 			return client_fail(c, info, false,
-			    "data in clear behind the reply to STARTTLS");
+			    "clear text after the reply to STARTTLS");
 		rc = c->in_pos < c->in.len ? read_reply(c) : 0;
 		if (rc < 0)
 			return client_fail(c, info, false,
-			    "what the server said is no SMTP reply");
+			    "the server sent no valid SMTP reply");
 		if (rc > 0)
 			ev = client_on_reply(c, info);
 		else if (c->lost)
@@ -222,7 +222,7 @@ smtp_client_feed(struct smtp_client *c, const char *data, size_t len,
 		c->in_pos = 0;
 	}
 	if (len > 0 && buf_add(&c->in, data, len) < 0) {
-		c->broken = "the server talks without being asked";
+		c->broken = "the server sent a reply without a command";
 		return -MX_ETOOBIG;
 	}
 	return 0;
@@ -242,7 +242,7 @@ smtp_client_tls_up(struct smtp_client *c, int64_t now)
 	MX_ASSERT(c->state == CL_TLS);
 	c->now = now;
 	if (has_input(c)) /* clear text that came after the event */
-		c->broken = "data in clear behind the reply to STARTTLS";
+		c->broken = "clear text after the reply to STARTTLS";
 	c->tls = true;
 	c->ext = 0;
 	c->size_limit = 0;
@@ -338,7 +338,7 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_tx *tx,
 	MX_ASSERT(c->pipelined || tx->way != CLIENT_BURST);
 	if (!client_tx_clean(tx)) {
 		client_set_state(c, CL_MAIL);
-		c->broken = "an address holds a control character";
+		c->broken = "an address has a control character";
 		return;
 	}
 	if (has_input(c)) { /* unsolicited input: next() fails on it */
@@ -354,7 +354,7 @@ static void
 put_chunk(struct smtp_client *c, const char *data, size_t len)
 {
 	if (len > c->chunk_left) {
-		c->broken = "the body is longer than was said";
+		c->broken = "the body is longer than announced";
 		return;
 	}
 	c->chunk_left -= len;
@@ -387,7 +387,7 @@ smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 	for (; len > 0 && c->broken == NULL; data += n, len -= n) {
 		n = len < SLICE ? len : SLICE;
 		if ((stuffed = buf_room(&c->out, 2 * n)) == NULL)
-			c->broken = "no room for what is to be sent";
+			c->broken = "no room for the data to send";
 		else
 			buf_added(&c->out,
 			    dot_write(&c->dot, data, n, stuffed));
@@ -404,7 +404,7 @@ smtp_client_body_end(struct smtp_client *c, int64_t now)
 	c->now = now;
 	c->writing = false;
 	if (c->chunk && c->chunk_left > 0) {
-		c->broken = "the body is shorter than was said";
+		c->broken = "the body is shorter than announced";
 		return;
 	}
 	if (!c->chunk)

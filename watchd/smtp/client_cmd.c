@@ -32,7 +32,7 @@ void
 client_put(struct smtp_client *c, const char *data, size_t len)
 {
 	if (len > 0 && buf_add(&c->out, data, len) < 0)
-		c->broken = "no room for what is to be sent";
+		c->broken = "no room for the data to send";
 }
 
 static void

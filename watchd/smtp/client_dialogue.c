@@ -90,7 +90,7 @@ on_starttls(struct smtp_client *c, struct smtp_client_info *info)
 		/* CVE-2011-0411, on the client side */
 		if (c->in_pos < c->in.len)
 			return client_fail(c, info, false,
-			    "data in clear behind the reply to STARTTLS");
+			    "clear text after the reply to STARTTLS");
 		client_set_state(c, CL_TLS);
 		info->phase = SMTP_PHASE_STARTTLS;
 		info->reply = &c->last;
@@ -318,10 +318,9 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 		return client_fail(c, info, true,
 		    "the server closes the session");
 	if (c->unasked)
-		return client_fail(c, info, false,
-		    "a reply that nobody asked for");
+		return client_fail(c, info, false, "a reply without a command");
 	if (!is_expected(c))
-		return client_fail(c, info, false, "a 3xx reply out of place");
+		return client_fail(c, info, false, "a misplaced 3xx reply");
 	switch (c->state) {
 	case CL_BEHIND:
 		if (!reply_ok(&c->last))
@@ -365,7 +364,6 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 		client_set_state(c, CL_SETTLED);
 		return CLIENT_NONE;
 	default: /* no reply is awaited */
-		return client_fail(c, info, false,
-		    "a reply that nobody asked for");
+		return client_fail(c, info, false, "a reply without a command");
 	}
 }

@@ -222,7 +222,7 @@ read_param(const struct param *p, unsigned offered, unsigned *seen,
 			r = &param_rules[i];
 	if (r == NULL)
 		return command_refuse(why, 555, "5.5.4",
-		    "Parameter not recognised");
+		    "Parameter not recognized");
 	if (*seen & r->bit)
 		return command_refuse(why, 501, "5.5.4",
 		    "Parameter given twice");

@@ -301,7 +301,7 @@ case_give_up(struct delivery *w)
 			continue;
 		if (w->job->given_up)
 			rcpt_set(r, RCPT_FAILED, 0, &st,
-			    "given up by the postmaster of this server");
+			    "returned by the postmaster of this server");
 		else
 			rcpt_expire(r);
 	}

@@ -152,7 +152,8 @@ static const struct nowhere {
 } nowhere[] = {
 	[ROUTE_NULL_MX] = { "the domain accepts no mail (null MX)", "null_mx",
 	    { 5, 1, 10 }, true },
-	[ROUTE_NO_HOST] = { "no such domain, or no host of it has an address",
+	[ROUTE_NO_HOST] = { "no such domain, or none of its hosts has an "
+			    "address",
 	    "no_host", { 5, 4, 4 }, false },
 	[ROUTE_SELF] = { "the mail exchanger of the domain is this server",
 	    "self", { 5, 4, 6 }, false },

@@ -19,8 +19,8 @@ static const struct {
 	    "could not be delivered to", NOTIFY_FAILURE },
 	[DSN_DELAYED] = { "delayed", "Delayed mail (still being tried)",
 	    "has not been delivered yet to", NOTIFY_DELAY },
-	[DSN_RELAYED] = { "relayed", "Mail handed over to the next server",
-	    "was handed over to the next mail server for", NOTIFY_SUCCESS },
+	[DSN_RELAYED] = { "relayed", "Mail relayed to the next server",
+	    "was relayed to the next mail server for", NOTIFY_SUCCESS },
 };
 
 const char *
@@ -198,9 +198,9 @@ put_reason(struct dsn_writer *w, const struct rcpt *r)
 {
 	if (r->state == RCPT_EXPIRED)
 		dsn_put(w,
-		    "    Its mail server could not be reached, or did "
-		    "not take the message,\r\n    for as long as we "
-		    "may keep it.\r\n");
+		    "    Its mail server could not be reached, or did not "
+		    "accept the message,\r\n    for as long as it is kept "
+		    "here.\r\n");
 	if (r->reply == NULL || *r->reply == '\0')
 		return;
 	dsn_put(w,
@@ -222,20 +222,20 @@ put_outlook(struct dsn_writer *w, const struct dsn_input *in)
 	case DSN_FAILED:
 		dsn_put(w,
 		    "\r\nThe message will not be tried again. To reach the "
-		    "recipient, check the\r\naddress and send it once more, "
-		    "or use another way.\r\n");
+		    "recipient, check the\r\naddress and send the message "
+		    "again, or use another means.\r\n");
 		break;
 	case DSN_RELAYED:
 		dsn_put(w,
-		    "\r\nYou asked to be told of its delivery. The next server "
-		    "sends no such\r\nnotifications: this is the last one "
-		    "about these recipients, unless\r\nthat server returns the "
+		    "\r\nYou requested a notification of its delivery. The "
+		    "next server does not\r\nsend any: this is the last one "
+		    "about these recipients, unless that\r\nserver returns the "
 		    "message.\r\n");
 		break;
 	case DSN_DELAYED:
 		dsn_put(w,
-		    "\r\nYou need not do anything: the message is kept safe "
-		    "and delivery is tried\r\nagain");
+		    "\r\nYou need not do anything: the message is stored and "
+		    "delivery is retried");
 		if (in->retry_until != 0) {
 			dsn_put(w, " until ");
 			dsn_put(w,

@@ -358,7 +358,7 @@ deliver_tx_is_unfit(struct deliver_session *s, struct delivery *w)
 		[JUDGE_UNFIT_SMTPUTF8] = "the message needs SMTPUTF8, which "
 					 "the server does not offer",
 		[JUDGE_UNFIT_SIZE] = "the message is larger than the server "
-				     "takes",
+				     "accepts",
 	};
 	struct judge_case c = { .phase = SMTP_PHASE_MAIL,
 		.unfit = unfit_of(s, w->env) };

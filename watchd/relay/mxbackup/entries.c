@@ -84,7 +84,7 @@ make_room(struct mx_backup *m)
 	if (e == NULL)
 		e = find_spare(m, &m->entries[true]);
 	if (e != NULL)
-		entry_destroy(m, e, "others need the room");
+		entry_destroy(m, e, "its place was needed");
 	return e != NULL;
 }
 
@@ -246,9 +246,9 @@ why_over(const struct mx_backup *m, const struct backup_entry *e, int64_t now)
 	if (m->conf->mx_backup.networks.n == 0)
 		return "mx_backup is off";
 	if (now - e->asked_ms >= m->conf->mx_backup.forget_ms)
-		return "nobody asks for it";
+		return "it was not used any more";
 	if (e->verdict != BACKUP_FITS)
-		return "the DNS does not say so any more";
+		return "the DNS no longer says so";
 	return NULL;
 }
 

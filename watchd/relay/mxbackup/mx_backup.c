@@ -88,7 +88,7 @@ enter(struct mx_backup *m, const char *domain, const struct backup_finding *f)
 		return; /* a reload added it meanwhile */
 	if (m->ops.is_taken(m->ops.arg, domain)) {
 		negative_note(m, domain, MX_BACKUP_REMOVED,
-		    "mail of its time in the configuration is still queued",
+		    "mail from its time in the configuration is still queued",
 		    RETRY_NS);
 		return;
 	}

@@ -30,9 +30,9 @@ find_trouble(struct backup_finding *f, const struct route *r,
 
 	route_trouble_text(&r->trouble, text, sizeof(text));
 	if (text[0] != '\0')
-		find(f, BACKUP_DNS, "the DNS does not tell: %s", text);
+		find(f, BACKUP_DNS, "the DNS gives no answer: %s", text);
 	else
-		find(f, BACKUP_DNS, "the DNS does not tell about %.100s",
+		find(f, BACKUP_DNS, "the DNS gives no answer for %.100s",
 		    domain);
 }
 
@@ -71,20 +71,20 @@ judge_hosts(const struct route *r, const char *domain,
 		find_trouble(f, r, domain);
 	else if (h == NULL && r->n == 0)
 		find(f, BACKUP_OUTSIDE,
-		    "the DNS names %.80s (ourselves), and no better MX has an "
-		    "address",
+		    "the MX records name %.80s (this server), and no preferred "
+		    "MX has an address",
 		    r->us.name);
 	else if (h == NULL)
 		find(f, BACKUP_OUTSIDE,
-		    "the DNS names %.80s (ourselves) behind %.80s, and no "
-		    "better MX has an address in mx_backup { networks }",
+		    "the MX records name %.80s (this server) after %.80s, and "
+		    "no preferred MX has an address in mx_backup { networks }",
 		    r->us.name, r->host[0].name);
 	else if (r->stale)
 		find_trouble(f, r, domain);
 	else
 		find(f, BACKUP_FITS,
-		    "the DNS names %.60s (ourselves) behind %.60s; its address "
-		    "%s lies in mx_backup { networks }",
+		    "the MX records name %.60s (this server) after %.60s, "
+		    "whose address %s is in mx_backup { networks }",
 		    r->us.name, h->name, addr_text(addr, text));
 }
 
@@ -95,19 +95,18 @@ backup_judge(const struct route *r, const char *domain,
 	if (r->status == ROUTE_DNS_FAIL)
 		find_trouble(f, r, domain);
 	else if (r->status == ROUTE_NULL_MX)
-		find(f, BACKUP_NO_MX, "%.100s takes no mail (a null MX)",
+		find(f, BACKUP_NO_MX, "%.100s accepts no mail (null MX)",
 		    domain);
 	else if (r->implicit ||
 	    (r->status == ROUTE_NO_HOST && r->n == 0 && !r->us.found))
-		find(f, BACKUP_NO_MX, "the DNS has no MX record of %.100s",
-		    domain);
+		find(f, BACKUP_NO_MX, "%.100s has no MX record", domain);
 	else if (!r->us.found)
 		find(f, BACKUP_NOT_NAMED,
 		    "the MX records of %.100s do not name this server", domain);
 	else if (r->status == ROUTE_SELF)
 		find(f, BACKUP_NOT_BETTER,
-		    "the DNS names %.80s (ourselves), and no better MX of "
-		    "%.100s",
+		    "the MX records name %.80s (this server), and no preferred "
+		    "MX of %.100s",
 		    r->us.name, domain);
 	else
 		judge_hosts(r, domain, networks, f);

@@ -437,7 +437,7 @@ breaker_tried(struct dest *d, bool taken, bool lost, int64_t now)
 	if (!d->broken)
 		return;
 	if (taken) {
-		breaker_open(d, "a message was taken");
+		breaker_open(d, "a message was accepted");
 		return;
 	}
 	if (!d->trial)

@@ -244,7 +244,7 @@ breaker_primary_settle(struct queue *q, unsigned budget)
 		/* Opening leaves the primary; the last domain to leave frees
 		 * it. */
 		if (d->broken)
-			breaker_open(d, "its primary takes mail again");
+			breaker_open(d, "its primary accepts mail again");
 		else
 			breaker_primary_leave(d);
 	}

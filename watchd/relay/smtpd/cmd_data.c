@@ -139,7 +139,7 @@ cmd_data(struct session *s, struct smtp_command *cmd MX_UNUSED)
 		return;
 	}
 	if (s->chunking) {
-		session_reply(s, "503 5.5.1 the message comes with BDAT\r\n");
+		session_reply(s, "503 5.5.1 BDAT already in progress\r\n");
 		return;
 	}
 	no = cmd_data_begin(s, false);
@@ -351,8 +351,8 @@ cmd_data_overdue(struct session *s)
 		if (m->overdue++ == 0 && !queue_away(m->queue))
 			log_error("smtpd",
 			    "error=\"the disk did not make a message durable "
-			    "within store_timeout\" consequence=\"mail is "
-			    "refused for now\"");
+			    "within store_timeout\" consequence=\"new mail "
+			    "gets a temporary error\"");
 	}
 	stats_message_rejected(m->stats, 451, SMTPD_REASON_SPOOL_FULL);
 	session_close(s,
@@ -453,7 +453,8 @@ cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
 				      SMTPD_REASON_OTHER);
 		finish(s,
 		    rc == -MX_EFULL && queue_away(s->smtpd->queue) ?
-			"451 4.3.0 the queue is away, try again later\r\n" :
+			"451 4.3.0 the queue is not available, try again "
+			"later\r\n" :
 			rc == -MX_EFULL ?
 			"452 4.3.1 insufficient storage, try again later\r\n" :
 			"451 4.3.0 the message could not be stored\r\n");

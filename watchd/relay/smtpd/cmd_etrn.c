@@ -30,7 +30,8 @@ answer(struct session *s, const char *domain, enum smtpd_etrn did, uint64_t n)
 		break;
 	case SMTPD_ETRN_RUNNING:
 		conn_printf(s->conn,
-		    "252 2.0.0 pending messages for %s are on their way\r\n",
+		    "252 2.0.0 delivery of pending messages for %s is in "
+		    "progress\r\n",
 		    domain);
 		break;
 	case SMTPD_ETRN_STARTED:
@@ -39,8 +40,8 @@ answer(struct session *s, const char *domain, enum smtpd_etrn did, uint64_t n)
 		    n, domain);
 		break;
 	case SMTPD_ETRN_HELD:
-		conn_printf(s->conn,
-		    "458 4.2.1 %s is on hold by the operator\r\n", domain);
+		conn_printf(s->conn, "458 4.2.1 %s is held by the operator\r\n",
+		    domain);
 		break;
 	}
 }
@@ -57,7 +58,9 @@ cmd_etrn(struct session *s, struct smtp_command *cmd)
 		return;
 	}
 	if (s->helo[0] == '\0' || s->tx.open) {
-		session_reply(s, "503 5.5.1 send EHLO, and no MAIL, first\r\n");
+		session_reply(s,
+		    "503 5.5.1 send EHLO first, and ETRN outside a "
+		    "transaction\r\n");
 		return;
 	}
 	if (cmd->arg_len == 0) {
@@ -71,7 +74,8 @@ cmd_etrn(struct session *s, struct smtp_command *cmd)
 		log_info("smtpd",
 		    "session=%016" PRIx64 " client=%s etrn=refused why=%s",
 		    s->id, s->client, domain == NULL ? "domain" : "client");
-		session_reply(s, "459 4.7.1 not for you, or not here\r\n");
+		session_reply(s,
+		    "459 4.7.1 ETRN refused for this client or domain\r\n");
 		return;
 	}
 	did =

@@ -27,7 +27,8 @@ cmd_store_refusal(const struct session *s, uint64_t size)
 		return "451 4.3.0 the disk does not answer, try again "
 		       "later\r\n";
 	if (rc == -MX_EFULL && queue_away(s->smtpd->queue))
-		return "451 4.3.0 the queue is away, try again later\r\n";
+		return "451 4.3.0 the queue is not available, try again "
+		       "later\r\n";
 	if (rc == -MX_EFULL)
 		return "452 4.3.1 insufficient storage, try again later\r\n";
 	if (rc < 0)
@@ -77,7 +78,7 @@ insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 	if (session_log_ok(s))
 		log_info("smtpd",
 		    "session=%016" PRIx64 " client=%s from=%s to=%s "
-		    "event=\"insists, though the primary is up\"",
+		    "event=\"keeps retrying although the primary is up\"",
 		    s->id, s->client, log_q(s->tx.sender), log_rcpt(rcpt));
 	return true;
 }
@@ -108,7 +109,7 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		return;
 	}
 	if (s->chunking) {
-		session_reply(s, "503 5.5.1 the message has begun\r\n");
+		session_reply(s, "503 5.5.1 the message has already begun\r\n");
 		return;
 	}
 	/* Decided by the present policy, not that of the session: the client

@@ -67,7 +67,7 @@ cmd_starttls(struct session *s, struct smtp_command *cmd MX_UNUSED)
 	if (conn_input(s->conn, &p) > 0 && log_limit_ok(&limit, 60))
 		log_warn("smtpd",
 		    "session=%016" PRIx64
-		    " client=%s event=\"clear text behind STARTTLS dropped\"",
+		    " client=%s event=\"clear text after STARTTLS dropped\"",
 		    s->id, s->client);
 	cmd_data_abort(s);
 	session_reply(s, "220 2.0.0 ready to start TLS\r\n");
@@ -151,7 +151,7 @@ cmd_forbidden(struct session *s, struct smtp_command *cmd MX_UNUSED)
 		log_info("smtpd",
 		    "session=%016" PRIx64 " client=%s event=\"not SMTP\"",
 		    s->id, s->client);
-	session_close(s, "421 4.7.0 this is a mail server\r\n");
+	session_close(s, "421 4.7.0 this is an SMTP server\r\n");
 }
 
 /* `mail`: progress towards a message, not counted against max_commands. */

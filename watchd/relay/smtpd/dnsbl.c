@@ -258,8 +258,8 @@ on_answer(const struct dns_answer *ans, void *arg)
 		l->fails++;
 		if (!was && dnsbl_is_silent(l))
 			log_warn("dnsbl",
-			    "list=%s failed=%u why=%s "
-			    "event=\"nobody waits for it\"",
+			    "list=%s failed=%u why=%s event=\"clients no "
+			    "longer wait for it\"",
 			    l->shown.zone, l->fails,
 			    log_q(ans->why != NULL ? ans->why : ""));
 		part_failed(a, list);

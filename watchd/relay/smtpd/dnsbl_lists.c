@@ -72,7 +72,8 @@ open_dns(struct dnsbl *d, const struct config *conf)
 
 	d->dns = dns_create(d->loop, &dc, &eb);
 	if (d->dns == NULL)
-		log_error("dnsbl", "error=%s consequence=\"nobody is listed\"",
+		log_error("dnsbl",
+		    "error=%s consequence=\"no client is listed\"",
 		    log_q(eb.text));
 }
 

@@ -42,7 +42,7 @@ judge(struct dnsbl_list *l)
 	    t[TEST_NOT6].status == DNS_NXDOMAIN;
 	if (t[TEST_NOT].hit) {
 		set_state(l, SNAP_DNSBL_BROKEN,
-		    "it lists 127.0.0.1, so perhaps everybody");
+		    "it lists 127.0.0.1, so perhaps every address");
 	} else if (silent) {
 		if (++l->mute >= DNSBL_MUTE)
 			set_state(l, SNAP_DNSBL_BROKEN,
@@ -53,8 +53,8 @@ judge(struct dnsbl_list *l)
 	} else if (!t[TEST_LISTED].hit) {
 		set_state(l, SNAP_DNSBL_BROKEN,
 		    t[TEST_LISTED].status == DNS_OK ?
-			"for 127.0.0.2 it answers what is no entry: it does "
-			"not serve this resolver, or is none" :
+			"its answer for 127.0.0.2 is not an entry: it does not "
+			"serve this resolver, or is not a list" :
 			"it does not list 127.0.0.2");
 	} else {
 		set_state(l, SNAP_DNSBL_OK, "");

@@ -311,10 +311,10 @@ check_listed(const struct policy *p, const struct smtpd_ops *ops,
 		policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 451,
 		    SMTPD_REASON_OTHER, "4.3.0",
 		    v->rule == RULE_NO_DOMAIN ?
-			"recipient list has nobody of this domain, try again "
+			"recipient list has no entry of this domain, try again "
 			"later" :
 			v->rule == RULE_SRS_WAITS ?
-			"only the primary server can check this address, try "
+			"only the primary server can verify this address, try "
 			"again later" :
 			"recipient list unavailable, try again later");
 		return false;
@@ -381,7 +381,7 @@ check_route(const struct policy *p, const struct smtp_path *path,
 		return true; /* reported by check_listed() */
 	v->rule = RULE_ROUTE;
 	policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED,
-	    "5.7.1", "no mail is routed by a local part");
+	    "5.7.1", "source routing in the local part is not allowed");
 	return false;
 }
 

@@ -23,11 +23,10 @@ put_off(struct policy_verdict *v)
 
 	switch (v->backup.result) {
 	case MX_BACKUP_DNS:
-		text = "the DNS does not answer for this domain, try again "
-		       "later";
+		text = "no DNS answer for this domain, try again later";
 		break;
 	case MX_BACKUP_FULL:
-		text = "no room for mail of this domain, try again later";
+		text = "no room for mail for this domain, try again later";
 		break;
 	default:
 		text = "this domain is being looked up, try again later";
@@ -91,19 +90,20 @@ policy_backup_say(const struct policy_verdict *v, struct buf *out)
 	text_duration_fmt(age > 0 ? age / 1000 * 1000 : 0, at, sizeof(at));
 	if (b->result == MX_BACKUP_ASKED || b->result == MX_BACKUP_BUSY)
 		return buf_addf(out,
-		    "The configuration has no section for that domain, and "
-		    "mx_backup knows nothing of it yet: the DNS is being "
-		    "asked; ask again.");
+		    "The domain has no section in the configuration and is not "
+		    "known to mx_backup yet; a DNS lookup has been started, "
+		    "try again.");
 	rc = buf_addf(out,
-	    "The configuration has no section for that domain; mx_backup %s",
-	    b->answer == MX_BACKUP_YES	     ? "has taken it in" :
-		b->is_entry		     ? "took it in, and takes no mail" :
-		b->answer == MX_BACKUP_LATER ? "cannot tell yet" :
-					       "does not take it");
+	    "The domain has no section in the configuration; mx_backup %s",
+	    b->answer == MX_BACKUP_YES	     ? "has accepted it" :
+		b->is_entry		     ? "accepted it, but no mail for "
+					       "it" :
+		b->answer == MX_BACKUP_LATER ? "cannot decide yet" :
+					       "does not accept it");
 	if (rc == 0 && b->evidence[0] != '\0')
 		rc = buf_addf(out, ": %s (looked up %s ago)", b->evidence, at);
 	else if (rc == 0 && b->looked_ms > 0)
-		rc = buf_addf(out, ", as the DNS said %s ago", at);
+		rc = buf_addf(out, ", according to the DNS %s ago", at);
 	if (rc == 0 && b->result == MX_BACKUP_FULL && b->is_entry)
 		rc = buf_addf(out,
 		    "; mx_backup { recipients_max } recipients are queued for "

@@ -11,11 +11,11 @@ say_listed(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 {
 	if (v->key[0] == '@')
 		return buf_addf(out,
-		    "The list %s takes any recipient of that domain: %s.",
+		    "The list %s accepts any recipient of the domain: %s.",
 		    v->list, v->key);
 	if (strcasecmp(v->key, mailbox) == 0)
-		return buf_addf(out, "The list %s has it.", v->list);
-	return buf_addf(out, "The list %s has it as %s.", v->list, v->key);
+		return buf_addf(out, "It is in the list %s.", v->list);
+	return buf_addf(out, "It is in the list %s as %s.", v->list, v->key);
 }
 
 /* The age, or "" when the clock was set back. */
@@ -35,7 +35,7 @@ say_name(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 
 	if (strcasecmp(as, mailbox) == 0)
 		return 0;
-	return buf_addf(out, "It goes by what is known of %s. ", as);
+	return buf_addf(out, "It is treated like %s. ", as);
 }
 
 static int
@@ -46,9 +46,9 @@ say_good(const struct policy_verdict *v, struct buf *out)
 
 	if (l->word == LEARNED_TAKEN)
 		return buf_addf(out,
-		    "The primary took mail for it, last %s ago (delivery).",
+		    "The primary accepted mail for it, last %s ago (delivery).",
 		    ago(l->taken_ms, at));
-	return buf_addf(out, "The primary let it pass, last %s ago (check).",
+	return buf_addf(out, "The primary accepted it, last %s ago (check).",
 	    ago(l->passed_ms, at));
 }
 
@@ -62,15 +62,12 @@ say_unknown(const struct policy_verdict *v, struct buf *out)
 	if (l->word == LEARNED_DOUBTED)
 		return buf_addf(out,
 		    "The primary refused it, last %s ago, which does not "
-		    "count: "
-		    "it takes two refusals an hour apart, the last within "
-		    "three "
-		    "days, and nothing else that speaks against the primary. "
-		    "So "
-		    "it is unknown (recipients_unknown = \"%s\").",
+		    "count: that takes two refusals an hour apart, the last "
+		    "within three days, and no other evidence against the "
+		    "primary. So it is unknown (recipients_unknown = \"%s\").",
 		    ago(l->refused_ms, at), waits ? "defer" : "accept");
 	return buf_addf(out,
-	    "Nothing was learned of it (recipients_unknown = \"%s\").",
+	    "Nothing is known about it (recipients_unknown = \"%s\").",
 	    waits ? "defer" : "accept");
 }
 
@@ -94,8 +91,8 @@ say_learned(const struct policy_verdict *v, const char *mailbox,
 
 	if (v->rule == RULE_CATCH_ALL)
 		return buf_addf(out,
-		    "The primary takes any recipient: a name that nobody has "
-		    "passed %s ago.",
+		    "The primary is a catch-all: it accepted a name that "
+		    "cannot exist, %s ago.",
 		    ago(v->learned.tested_ms, at));
 	if ((rc = say_name(v, mailbox, out)) != 0)
 		return rc;
@@ -111,29 +108,30 @@ say_rule(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 	switch (v->rule) {
 	case RULE_NOT_OURS:
 		return buf_addf(out,
-		    "The configuration has no section for that domain.");
+		    "The domain has no section in the configuration.");
 	case RULE_NOT_BACKUP:
 		return 0;
 	case RULE_DASHED:
 		return buf_addf(out,
-		    "A local part that begins with \"-\" is never taken.");
+		    "A local part that begins with \"-\" is never accepted.");
 	case RULE_ROUTE:
 		return buf_addf(out,
-		    "The primary could take its local part for a route, and "
-		    "that very address is in no list (untrusted_routing).");
+		    "The primary could take its local part for a source route, "
+		    "and the address itself is not in a list "
+		    "(untrusted_routing).");
 	case RULE_POSTMASTER:
-		return buf_addf(out, "Postmaster is always taken.");
+		return buf_addf(out, "Postmaster is always accepted.");
 	case RULE_NO_LIST:
 		return buf_addf(out,
 		    "The domain has no list (recipients): any recipient is "
-		    "taken.");
+		    "accepted.");
 	case RULE_NO_TABLE:
 		return buf_addf(out, "The list %s could not be read so far.",
 		    v->list);
 	case RULE_NO_DOMAIN:
 		return buf_addf(out,
-		    "The list %s has nobody of that domain: it is taken for no "
-		    "list of it.",
+		    "The list %s has no entry of the domain, so it does not "
+		    "apply to it.",
 		    v->list);
 	case RULE_LISTED:
 		return say_listed(v, mailbox, out);
@@ -142,22 +140,22 @@ say_rule(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 		    v->key);
 	case RULE_SRS:
 		return buf_addf(out,
-		    "It is an SRS address of the primary, for whom reports are "
-		    "taken.");
+		    "It is an SRS address of the primary, for which reports "
+		    "are accepted.");
 	case RULE_SRS_WAITS:
 		return buf_addf(out,
-		    "It is an SRS address, which only the primary can check; a "
-		    "report to it (from <>) is taken.");
+		    "It is an SRS address, which only the primary can verify; "
+		    "a report to it (from <>) is accepted.");
 	case RULE_NOT_LISTED:
 		return buf_addf(out,
-		    "The list %s does not have it; it is read again when it "
+		    "It is not in the list %s, which is read again when it "
 		    "changes.",
 		    v->list);
 	case RULE_REFUSED:
 		return buf_addf(out,
-		    "The list %s has it, and the primary refused it for longer "
-		    "than refusal_grace: it is not taken until the list is "
-		    "another one.",
+		    "It is in the list %s, but the primary has refused it for "
+		    "longer than refusal_grace: it is not accepted until the "
+		    "list changes.",
 		    v->list);
 	case RULE_LEARNED_GOOD:
 	case RULE_CATCH_ALL:
@@ -167,7 +165,7 @@ say_rule(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 		return say_learned(v, mailbox, out);
 	case RULE_PRIMARY_UP:
 		return buf_addf(out,
-		    "It would be taken, but the primary is up (admission = "
+		    "It would be accepted, but the primary is up (admission = "
 		    "\"outage\").");
 	}
 	return 0;

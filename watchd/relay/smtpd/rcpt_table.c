@@ -158,14 +158,14 @@ static const char *
 explain(const struct line *l)
 {
 	if (l->key[0] == '/')
-		return "a pattern, as in a regexp or pcre table, is not read: "
-		       "the addresses themselves are wanted";
+		return "patterns, as in a regexp or pcre table, are not "
+		       "supported; list the addresses";
 	if (memchr(l->key, ',', l->key_len) != NULL ||
 	    memchr(l->key, ';', l->key_len) != NULL)
-		return "it looks like CSV: a line \"ADDRESS OK\" for each "
-		       "recipient is wanted";
+		return "it looks like CSV; write a line \"ADDRESS OK\" for "
+		       "each recipient";
 	return l->value_len == 0 ?
-	    "no value behind the key: a line \"ADDRESS OK\" is wanted" :
+	    "no value after the key; write a line \"ADDRESS OK\"" :
 	    "the key is not an address";
 }
 
@@ -208,7 +208,7 @@ line_end(struct parse *p)
 	p->note->line = l->number;
 	if (memchr(l->key, '\0', l->key_len) != NULL)
 		return mx_fail(p->eb, MX_ESYNTAX,
-		    "NUL in the key: UTF-16, or no text at all");
+		    "NUL in the key; it may be UTF-16, or not text");
 	if (l->value_len == 0)
 		return mx_fail(p->eb, MX_ESYNTAX, "%s", explain(l));
 	l->value[l->value_len] = '\0';
@@ -299,7 +299,7 @@ parse_lines(struct parse *p, const char *data, size_t len)
 		} else {
 			p->note->line = number;
 			return mx_fail(p->eb, MX_ESYNTAX,
-			    "the first entry begins with a blank");
+			    "the first entry begins with a space");
 		}
 		if (eol == end)
 			break;
@@ -365,8 +365,8 @@ rcpt_table_parse(const char *data, size_t len, struct rcpt_note *note,
 		goto fail;
 	note->line = 0;
 	if (t->n == 0) {
-		(void)mx_fail(eb, MX_ENOENT, "there is no recipient in it%s",
-		    note->ignored > 0 ? ": no key is an address, as if it were "
+		(void)mx_fail(eb, MX_ENOENT, "it has no recipients%s",
+		    note->ignored > 0 ? ": no key is an address; it may be "
 					"LDIF, SQL or a list of domains" :
 					"");
 		goto fail;

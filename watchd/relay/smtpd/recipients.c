@@ -121,8 +121,9 @@ set_trouble(struct recipients *r, const char *why)
 static bool
 judge(struct recipients *r, struct load *l)
 {
-	const char *kept = r->table != NULL ? "the last good one is used" :
-					      "its domain is answered with 451";
+	const char *kept = r->table != NULL ? "the last good one stays in "
+					      "force" :
+					      "its domain gets 451";
 
 	char text[sizeof(r->trouble)];
 
@@ -137,7 +138,7 @@ judge(struct recipients *r, struct load *l)
 	}
 	if (shrank(r, rcpt_table_len(l->table))) {
 		snprintf(text, sizeof(text),
-		    "it has lost more than %u%% at once, from %zu to %zu",
+		    "it lost more than %u%% at once, from %zu to %zu",
 		    r->shrink, rcpt_table_len(r->table),
 		    rcpt_table_len(l->table));
 		set_trouble(r, text);
@@ -445,8 +446,7 @@ recipients_find(struct recipients *r, const struct rcpt_rules *rules,
 	if (found == RCPT_FOUND_NO_DOMAIN && !r->told_empty)
 		log_warn("smtpd",
 		    "recipients=%s domain=%s error=\"it has no entry of that "
-		    "domain\" consequence=\"its recipients are answered with "
-		    "451\"",
+		    "domain\" consequence=\"its recipients get 451\"",
 		    log_q(r->name), log_q(strrchr(mailbox, '@') + 1));
 	r->told_empty |= found == RCPT_FOUND_NO_DOMAIN;
 	return found;

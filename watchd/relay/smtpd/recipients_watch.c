@@ -84,7 +84,8 @@ load_data(struct load *l, const char *path, size_t *size)
 	}
 	file_id_set(&l->id, &st);
 	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		(void)mx_fail(&l->why, MX_ESYS, "no regular file below 1 GB");
+		(void)mx_fail(&l->why, MX_ESYS,
+		    "not a regular file below 1 GB");
 		goto out;
 	}
 	data = malloc((size_t)st.st_size + 1);
@@ -130,8 +131,8 @@ has_settled(struct look *l, const struct file_id *id)
 	l->found = *id;
 	if (!same && ++l->restless == RESTLESS)
 		log_warn("smtpd",
-		    "recipients=%s event=\"it does not stop changing and is "
-		    "not read\" hint=\"write another file and rename it\"",
+		    "recipients=%s event=\"it keeps changing and is not read\" "
+		    "hint=\"write a new file and rename it\"",
 		    log_q(l->name));
 	if (same)
 		l->restless = 0;

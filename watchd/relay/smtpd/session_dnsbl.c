@@ -66,7 +66,7 @@ session_dnsbl_refuses(struct session *s)
 		if (session_log_ok(s))
 			log_info("smtpd",
 			    "session=%016" PRIx64 " client=%s dnsbl=%s "
-			    "event=\"listed, and taken: a primary\"",
+			    "event=\"listed, but accepted: a primary\"",
 			    s->id, s->client, s->dnsbl.zone);
 		return false;
 	}

@@ -90,7 +90,7 @@ has_patience(struct session *s)
 	if (s->errors >= errors)
 		session_close(s, "421 4.7.0 too many errors\r\n");
 	else if (s->tempfails >= c->max_tempfails)
-		session_close(s, "421 4.7.0 too much is put off\r\n");
+		session_close(s, "421 4.7.0 too many temporary errors\r\n");
 	else if (s->commands >= c->max_commands)
 		session_close(s,
 		    "421 4.7.0 too many commands without mail\r\n");

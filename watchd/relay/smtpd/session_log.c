@@ -47,6 +47,6 @@ session_log_rest(struct session *s)
 	if (n > 0 && session_log_ok(s))
 		log_info("smtpd",
 		    "session=%016" PRIx64
-		    " client=%s event=\"refused more of the same\"%s",
+		    " client=%s event=\"further refusals of the same kind\"%s",
 		    s->id, s->client, text);
 }

@@ -174,8 +174,8 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 			continue;
 		if (want->usual && !addr_family_there(addr->u.sa.sa_family)) {
 			log_notice("smtpd",
-			    "listen=%s problem=\"the kernel "
-			    "has no IPv6\" effect=\"mail is taken over IPv4\"",
+			    "listen=%s problem=\"the kernel has no IPv6\" "
+			    "effect=\"mail is accepted over IPv4\"",
 			    want->a[i].text);
 			continue;
 		}
@@ -243,7 +243,8 @@ take_tls(void *arg, void *fresh)
 static void
 refuse_tls(void *arg MX_UNUSED, const char *why)
 {
-	log_error("smtpd", "problem=%s effect=\"the old certificate stays\"",
+	log_error("smtpd",
+	    "problem=%s effect=\"the old certificate stays in force\"",
 	    log_q(why));
 }
 
@@ -462,7 +463,7 @@ smtpd_adopt(struct smtpd *m, int fd, const struct net_addr *peer)
 	m->stats->g.connections++;
 	if (m->policy == NULL || m->draining) {
 		turn_away(m, fd, peer, SMTPD_REJECT_OTHER,
-		    "421 4.3.2 no service now\r\n");
+		    "421 4.3.2 service not available\r\n");
 		return;
 	}
 	if (m->open >= smtpd_sessions_max(m)) {
@@ -600,7 +601,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
 
 	if (m->policy == NULL ||
 	    smtp_mailbox_parse(mailbox, strlen(mailbox), &path) < 0) {
-		strlcpy(dst, "553 5.1.3 that is not a mail address", size);
+		strlcpy(dst, "553 5.1.3 not a mail address", size);
 		return;
 	}
 	policy_rcpt(m->policy, &m->ops, &nobody, &path, &v);

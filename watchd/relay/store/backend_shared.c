@@ -470,7 +470,7 @@ open_engine(struct backend_shared *sh, const struct store_conf *conf,
 	if (n.node == 0) {
 		why = *eb;
 		return mx_fail(eb, MX_ENET,
-		    "the engine is away, and node %s has not been in the "
+		    "the engine is unreachable, and node %s was not in the "
 		    "cluster with this spool before: %s",
 		    conf->node, why.text);
 	}

@@ -178,7 +178,7 @@ db_open(struct db **out, const char *dir, uint64_t map_size,
 	if (!db_damaged(rc))
 		return mx_fail(eb, MX_ESYS, "%s: %s", dir, mdb_strerror(rc));
 	return mx_fail(eb, MX_ECORRUPT,
-	    "%s/data.mdb is damaged (%s): run mxwatch-salvage(8)", dir,
+	    "%s/data.mdb is damaged (%s); run mxwatch-salvage(8)", dir,
 	    mdb_strerror(rc));
 }
 

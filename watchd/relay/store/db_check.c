@@ -84,7 +84,7 @@ db_check(struct db *db, const char *dir, struct mx_errbuf *eb)
 	if (ftruncate(fd, st.st_size) != 0)
 		found = 0; /* reported in the same way */
 	return mx_fail(eb, MX_ECORRUPT,
-	    "%s/data.mdb is cut off: %zu of %zu pages are there; restore it or "
+	    "%s/data.mdb is truncated: it has %zu of %zu pages; restore it or "
 	    "run mxwatch-salvage(8)",
 	    dir, have, want);
 }

@@ -351,9 +351,10 @@ engine_group_said(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	int rc = pg_run(w->pg, until, eb);
 
 	if (rc == 0 && pg_warned(w->pg))
-		return mx_fail(eb, MX_ENET, "the standby was not waited for");
+		return mx_fail(eb, MX_ENET, "the standby has not confirmed");
 	if (is_another(w, rc))
-		return mx_fail(eb, MX_EBUSY, "another node has our place");
+		return mx_fail(eb, MX_EBUSY,
+		    "another node has the place of this one");
 	return rc;
 }
 

@@ -103,8 +103,8 @@ row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
 		if (!row->ours &&
 		    (row->epoch != seen.epoch || row->beat != seen.beat))
 			return mx_fail(eb, MX_EBUSY,
-			    "another mxwatchd is node %s of the cluster: each "
-			    "needs a name of its own",
+			    "another mxwatchd is node %s of the cluster; each "
+			    "needs its own name",
 			    name);
 	}
 	return 0;

@@ -70,7 +70,7 @@ away(struct engine_writer *w, const char *why)
 	}
 	/* from now on new mail does not wait first */
 	if (clock_now() - w->away_since > w->wait_ns)
-		tell_state(w, STORE_FULL, "the engine is away");
+		tell_state(w, STORE_FULL, "the engine is unreachable");
 }
 
 static void
@@ -197,7 +197,7 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 	int rc;
 
 	if (w->given_up || !is_up(w))
-		return mx_fail(eb, MX_ENET, "the engine is away");
+		return mx_fail(eb, MX_ENET, "the engine is unreachable");
 	/* an earlier group may be in doubt, too: its number must not be
 	 * reused */
 	if (!*known || w->doubt.batch != 0) {
@@ -236,7 +236,7 @@ look_to_it(struct engine_writer *w, int64_t now)
 		w->blind_since = now;
 	else if (now - w->blind_since > 2 * w->lease_ns && !w->fenced &&
 	    engine_node_free(w->pg, &w->node, deadline(w), &eb) == 0)
-		fenced(w, "it does not see what others do");
+		fenced(w, "it cannot see the changes of other nodes");
 }
 
 /* Our row was written by a request sent at `sent`. A margin is left for the
@@ -297,7 +297,7 @@ group_run(struct engine_writer *w)
 		if (rc == -MX_ENET)
 			away(w, eb.text);
 		if (w->hurry || engine_waited(w, start)) {
-			tell_state(w, STORE_FULL, "the engine is away");
+			tell_state(w, STORE_FULL, "the engine is unreachable");
 			engine_mail_waiting(w);
 			if (!known)
 				engine_doubt_land(w);
@@ -484,7 +484,7 @@ make_group(struct engine_writer *w)
 			else if (m->kind == STORE_DOUBT)
 				engine_doubt_begin(w, r);
 			else
-				failed(w, "reading all of the queue");
+				failed(w, "reading the whole queue");
 			store_req_free(r);
 		}
 	}

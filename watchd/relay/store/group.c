@@ -372,9 +372,8 @@ group_unwritable(struct store_writer *w)
 {
 	if (!w->unwritable)
 		log_error("store",
-		    "event=unwritable "
-		    "meaning=\"what becomes of messages cannot "
-		    "be noted\"");
+		    "event=unwritable meaning=\"the outcome of deliveries "
+		    "cannot be recorded\"");
 	w->unwritable = true;
 	w->try_next = clock_now() + GROUP_TRY_EVERY;
 }

@@ -40,7 +40,7 @@ guard_die(const char *how)
 		(void)pause();
 	snprintf(line, sizeof(line),
 	    "event=database_damaged file=\"%s/data.mdb\" by=\"%s\" do=\"do not "
-	    "start mxwatchd on it again: run mxwatch-salvage(8), then begin "
+	    "start mxwatchd on it again; run mxwatch-salvage(8), then begin "
 	    "with an empty spool\"",
 	    guard_dir, how);
 	log_last_words("store", line);

@@ -43,12 +43,12 @@ failed(const struct replay_run *rp, struct mx_errbuf *eb, int rc)
 {
 	if (rc == -MX_EFULL)
 		return mx_fail(eb, MX_EFULL,
-		    "%s: no space to go on where the last run ended: make some "
-		    "room on its file system, or raise queue { map_size }",
+		    "%s: no space to replay the log of the last run; free some "
+		    "on its file system, or raise queue { map_size }",
 		    rp->sp->path);
 	if (rp->db_failed)
 		return mx_fail(eb, MX_ECORRUPT,
-		    "%s: the database cannot be read: run mxwatch-salvage(8)",
+		    "%s: the database cannot be read; run mxwatch-salvage(8)",
 		    rp->sp->path);
 	return mx_fail(eb, MX_ESYS, "%s/seg: the log cannot be read: %s",
 	    rp->sp->path, strerror(errno));

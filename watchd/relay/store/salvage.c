@@ -254,7 +254,7 @@ lock_spool(struct salvage *s, const char *spool)
 	if (s->lock < 0 && errno != ENOENT)
 		rc = fail("%s: %s", path, strerror(errno));
 	else if (s->lock >= 0 && flock(s->lock, LOCK_SH | LOCK_NB) != 0)
-		rc = fail("%s is in use: stop mxwatchd first", spool);
+		rc = fail("%s is in use; stop mxwatchd first", spool);
 	mem_free(&path);
 	return rc;
 }
@@ -267,13 +267,13 @@ make_out(struct salvage *s, const char *spool, const char *out)
 	size_t n;
 
 	if (mkdir(out, 0700) != 0)
-		return fail("cannot make %s: %s", out, strerror(errno));
+		return fail("cannot create %s: %s", out, strerror(errno));
 	if (realpath(spool, from) == NULL || realpath(out, to) == NULL)
 		return fail("%s: %s", out, strerror(errno));
 	n = strlen(from);
 	if (strncmp(from, to, n) == 0 && (to[n] == '/' || to[n] == '\0')) {
 		(void)rmdir(out);
-		return fail("%s lies in the spool", out);
+		return fail("%s is inside the spool", out);
 	}
 	s->x.path = out;
 	s->x.out = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -293,7 +293,8 @@ open_spool(struct salvage *s, const char *spool)
 	s->x.segments =
 	    open(seg, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->x.segments < 0)
-		fail("%s: %s: no body will be whole", seg, strerror(errno));
+		fail("%s: %s: no message body will be complete", seg,
+		    strerror(errno));
 	if (pages_open(&s->pages, path, &eb) < 0 &&
 	    (s->x.segments < 0 || errno != ENOENT))
 		rc = fail("%s", eb.text);
@@ -317,7 +318,7 @@ report(struct salvage *s)
 	    s->whole, s->unsures, s->damaged_bodies, s->damaged_records, pages,
 	    s->vault);
 	if (s->error != 0)
-		return fail("%s: %s: not everything was written", s->x.path,
+		return fail("%s: %s: the output is incomplete", s->x.path,
 		    strerror(s->error));
 	return s->unsures + s->damaged_bodies + s->damaged_records + pages > 0 ?
 	    STORE_EXIT_DAMAGED :

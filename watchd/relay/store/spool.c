@@ -59,9 +59,8 @@ spool_check_fs(const struct spool *sp, struct mx_errbuf *eb)
 	for (i = 0; i < MX_COUNT(network_fs); i++)
 		if ((uint32_t)fs.f_type == network_fs[i].magic)
 			return mx_fail(eb, MX_ESYS,
-			    "%s is on a network file system (%s), which "
-			    "cannot keep the promises of a queue: use a local "
-			    "disk",
+			    "%s is on a network file system (%s), which is not "
+			    "safe for a queue; use a local disk",
 			    sp->path, network_fs[i].name);
 #else
 	(void)sp;
@@ -80,12 +79,12 @@ spool_check_owner(const struct spool *sp, struct mx_errbuf *eb)
 		    strerror(errno));
 	if (st.st_uid != geteuid())
 		return mx_fail(eb, MX_ESYS,
-		    "%s belongs to uid %u, but the daemon runs as %u: chown it",
+		    "%s belongs to uid %u, but the daemon runs as %u; chown it",
 		    sp->path, (unsigned)st.st_uid, (unsigned)geteuid());
 	if ((st.st_mode & 077) != 0)
 		return mx_fail(eb, MX_ESYS,
-		    "%s is open to others (mode %04o): chmod 700 it", sp->path,
-		    (unsigned)st.st_mode & 07777);
+		    "%s is accessible to others (mode %04o); chmod 700 it",
+		    sp->path, (unsigned)st.st_mode & 07777);
 	return 0;
 }
 
@@ -139,7 +138,7 @@ spool_read_format(const struct spool *sp, bool *old, struct mx_errbuf *eb)
 		return 0;
 	text[strcspn(text, "\n")] = '\0';
 	return mx_fail(eb, MX_ECORRUPT,
-	    "%s/format says %s, which this version does not know", sp->path,
+	    "%s/format says %s, which this version does not support", sp->path,
 	    log_q(text));
 }
 
@@ -236,14 +235,14 @@ spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
 		rc = mx_fail(eb, MX_ESYS, "%s/seg cannot be read", sp->path);
 	else if (fresh && files > 0)
 		rc = mx_fail(eb, MX_ECORRUPT,
-		    "%s has bodies but no format "
-		    "file: restore it or begin with an empty directory",
+		    "%s has message bodies but no format file; restore it or "
+		    "begin with an empty directory",
 		    sp->path);
 	else if (!fresh &&
 	    (fstatat(fd, "data.mdb", &st, 0) != 0 || st.st_size == 0))
 		rc = mx_fail(eb, MX_ECORRUPT,
-		    "%s/data.mdb is gone: restore "
-		    "it or begin with an empty directory",
+		    "%s/data.mdb is missing; restore it or begin with an empty "
+		    "directory",
 		    path);
 	else
 		rc = fresh ? spool_make_db(sp, fd, path, map_size, eb) :
@@ -337,8 +336,8 @@ out:
 		log_notice("store", "event=swept orphans=%u", sw.orphans);
 	if (sw.shorter > 0)
 		log_error("store",
-		    "event=segments_damaged count=%u "
-		    "meaning=\"bodies are missing\"",
+		    "event=segments_damaged count=%u meaning=\"message bodies "
+		    "are missing\"",
 		    sw.shorter);
 	return rc;
 }
@@ -396,7 +395,7 @@ spool_open_log(struct spool *sp, bool begin, struct mx_errbuf *eb)
 	if (rc == 0)
 		return 0;
 	return mx_fail(eb, MX_ECORRUPT,
-	    "%s: the database does not say how far in the log it is: run "
+	    "%s: the database has no position in the log; run "
 	    "mxwatch-salvage(8)",
 	    sp->path);
 }
@@ -458,7 +457,7 @@ spool_open(struct spool *sp, const char *dir, uint64_t map_size,
 	sp->seg.next_log = sp->applied.segment;
 	if ((rc = spool_sweep(sp)) < 0)
 		return mx_fail(eb, MX_ECORRUPT,
-		    "%s: the database cannot be read: run mxwatch-salvage(8)",
+		    "%s: the database cannot be read; run mxwatch-salvage(8)",
 		    dir);
 	db_serve(sp->db);
 	return 0;

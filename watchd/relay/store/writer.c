@@ -240,7 +240,7 @@ writer_make_group(struct store_writer *w)
 			else {
 				errno = EIO;
 				writer_fail(w, STORE_OP_READ,
-				    "reading all of the database");
+				    "reading the whole database");
 			}
 			store_req_free(r);
 		}
