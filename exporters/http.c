@@ -257,7 +257,7 @@ http_differs(const struct config *ca, const struct config *cb)
 
 	if (a->listen.n != b->listen.n ||
 	    a->max_connections != b->max_connections ||
-	    a->timeout_ms != b->timeout_ms ||
+	    a->timeout_ms != b->timeout_ms || a->envelopes != b->envelopes ||
 	    ca->metrics.per_domain != cb->metrics.per_domain ||
 	    !text_equal(a->tls_cert, b->tls_cert) ||
 	    !text_equal(a->tls_key, b->tls_key) ||

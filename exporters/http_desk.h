@@ -25,6 +25,7 @@ struct http_question {
 	enum http_question_kind kind;
 	char domain[TEXT_DOMAIN_MAX]; /* canonical; may be unknown */
 	uint64_t after; /* messages: after that id; 0: from the first */
+	bool people; /* addresses may be shown; if not, they are masked */
 };
 
 struct http_desk;

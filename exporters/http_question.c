@@ -14,13 +14,14 @@ is_of_this_host(struct MHD_Connection *c)
 	return !http_client(c, &a) || addr_is_loopback(&a);
 }
 
-/* Addresses of people are shown only to clients on this host and to
- * authenticated ones: a port that anybody may scrape must not disclose them. */
+/* Addresses of people are for authenticated clients: a port that anybody may
+ * scrape must not disclose them. A client on this host may be a proxy that lets
+ * in everybody, so it takes an operator who says that it is none. */
 static bool
 may_see_people(const struct http *h, struct MHD_Connection *c)
 {
 	return h->auth != NULL || h->conf->web.client_ca != NULL ||
-	    is_of_this_host(c);
+	    (h->conf->web.envelopes == ENVELOPES_LOCAL && is_of_this_host(c));
 }
 
 unsigned
@@ -31,7 +32,8 @@ http_question(struct http *h, struct MHD_Connection *c,
 	const char *after = http_argument(c, "after");
 	bool part;
 
-	*q = (struct http_question){ .kind = kind };
+	*q = (struct http_question){ .kind = kind,
+		.people = may_see_people(h, c) };
 	if (domain == NULL ||
 	    text_domain(domain, strlen(domain), q->domain) != 0) {
 		*why = "?domain=NAME is missing\n";
@@ -43,11 +45,11 @@ http_question(struct http *h, struct MHD_Connection *c,
 		*why = "after= must be the id of a message\n";
 		return MHD_HTTP_BAD_REQUEST;
 	}
-	if (kind != HTTP_QUESTION_AGES && !may_see_people(h, c)) {
-		*why =
-		    "addresses of senders and recipients are shown only on "
-		    "this host, or if web { } has passwords (basic_auth_file) "
-		    "or client certificates (client_ca)\n";
+	if (kind == HTTP_QUESTION_MESSAGES && !q->people) {
+		*why = "senders and recipients are shown only if web { } has "
+		       "passwords (basic_auth_file) or client certificates "
+		       "(client_ca), or to all clients of this host with "
+		       "envelopes = \"local\"; see mxwatchd.conf(5)\n";
 		return MHD_HTTP_FORBIDDEN;
 	}
 	return 0;

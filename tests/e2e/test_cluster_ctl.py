@@ -20,7 +20,7 @@ def shared(stack, count=2):
     """Nodes that share some domains."""
     mx = [stack.fakemx() for _ in DOMAINS]
     nodes = stack.nodes({d: 'primary = {"127.0.0.1:%d"}' % m.port for d, m in zip(DOMAINS, mx)},
-                        count)
+                        count, web='envelopes = "local"')
     nodes.wait_owned(DOMAINS)
     return mx, nodes
 

@@ -263,6 +263,10 @@ static const struct bad_case wrong[] = {
 	    "2: error: smtpd: listen \"unix:/run/smtp\" is not "
 	    "an address; write it like \"192.0.2.7:25\" or "
 	    "\"[::1]:25\"" },
+	{ "web: who is shown what is none",
+	    "web { envelopes = \"everybody\" }\n",
+	    "2: error: web: envelopes \"everybody\" is not one of: "
+	    "authenticated, local" },
 	{ "a socket without a path", "web { listen = \"unix:web.sock\" }\n",
 	    "2: error: web: listen \"unix:web.sock\" is not an absolute path" },
 	{ "a socket of a long path",

@@ -100,10 +100,11 @@ questions_and_answers(void **state)
 	struct reply r;
 
 	(void)state;
-	web_open("", "");
+	web_open("envelopes = \"local\"", "");
 	ask_for(&c, "/api/v1/why?domain=Example.ORG");
 	wait_asked(1);
 	assert_int_equal(asked[0].kind, HTTP_QUESTION_WHY);
+	assert_true(asked[0].people);
 	assert_string_equal(asked[0].domain, "example.org");
 	http_desk_answer(web.desk, asked[0].number + 1, 200,
 	    mem_strdup("of another"));
@@ -126,6 +127,24 @@ questions_and_answers(void **state)
 	assert_int_equal(status_of(&c, "gone"), 404);
 }
 
+/* A client of this host may be a proxy: it is not shown who writes to whom. */
+static void
+people_are_not_shown(void **state)
+{
+	struct client c;
+
+	(void)state;
+	web_open("", "");
+	ask_for(&c, "/api/v1/messages?domain=a.test");
+	assert_int_equal(status_of(&c, "envelopes = \"local\""), 403);
+	assert_int_equal(nasked, 0);
+	ask_for(&c, "/api/v1/why?domain=a.test");
+	wait_asked(1);
+	assert_false(asked[0].people);
+	http_desk_answer(web.desk, asked[0].number, 200, mem_strdup("{}"));
+	assert_int_equal(status_of(&c, "{}"), 200);
+}
+
 static void
 wrong_questions(void **state)
 {
@@ -139,7 +158,7 @@ wrong_questions(void **state)
 	struct client c;
 
 	(void)state;
-	web_open("", "");
+	web_open("envelopes = \"local\"", "");
 	for (unsigned i = 0; i < MX_COUNT(paths); i++) {
 		ask_for(&c, paths[i]);
 		assert_int_equal(status_of(&c, NULL), 400);
@@ -222,6 +241,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
 		TEST(questions_and_answers),
+		TEST(people_are_not_shown),
 		TEST(wrong_questions),
 		TEST(too_many),
 		TEST(a_server_that_ends),

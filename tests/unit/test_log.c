@@ -50,7 +50,7 @@ static const struct {
 	{ "\"ada@a.test\"@b.test", "*@b.test" },
 	{ "two a@x, b@y", "\"two *@x, *@y\"" },
 	{ "a@b@c", "*@c" },
-	{ "@a.test", "*@a.test" },
+	{ "@a.test", "@a.test" },
 	{ "nobody", "nobody" },
 	{ "", "\"\"" },
 };

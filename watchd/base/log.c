@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log_sink.h"
+#include "base/text.h"
 
 #define LOG_VALUE_MAX 200
 #define LOG_RING      12
@@ -197,41 +198,16 @@ log_recipients(void)
 	return __atomic_load_n(&log_named, __ATOMIC_RELAXED);
 }
 
-/* Start of the local part that ends before text[at]: after a character that
- * cannot be in one, or at its opening quote. */
-static size_t
-log_local_part(const char *text, size_t at)
-{
-	size_t i = at;
-
-	if (i > 0 && text[i - 1] == '"') {
-		for (i--; i > 0 && text[i - 1] != '"'; i--)
-			;
-		return i > 0 ? i - 1 : 0;
-	}
-	while (i > 0 && strchr(" \t\r\n<>()[]{},;:\"'", text[i - 1]) == NULL)
-		i--;
-	return i;
-}
-
 const char *
 log_peer(const char *text)
 {
-	char masked[LOG_VALUE_MAX + 1];
-	size_t n = 0, len;
+	char masked[LOG_VALUE_MAX + 2];
 
 	if (text == NULL || log_recipients() || strchr(text, '@') == NULL)
 		return log_q(text);
-	len = strnlen(text, LOG_VALUE_MAX + 1);
-	for (size_t i = 0; i < len && n < LOG_VALUE_MAX; i++) {
-		if (text[i] == '@') {
-			n = log_local_part(masked, n);
-			masked[n++] = '*';
-		}
-		if (n < LOG_VALUE_MAX)
-			masked[n++] = text[i];
-	}
-	return log_qn(masked, n);
+	(void)strlcpy(masked, text, sizeof(masked));
+	text_mask_people(masked);
+	return log_q(masked);
 }
 
 const char *

@@ -465,3 +465,38 @@ text_equal(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
+
+/* ---- people */
+
+/* Start of the local part that ends before s[at]: after a character that cannot
+ * be in one, or at its opening quote. */
+static size_t
+local_part(const char *s, size_t at)
+{
+	size_t i = at;
+
+	if (i > 0 && s[i - 1] == '"') {
+		for (i--; i > 0 && s[i - 1] != '"'; i--)
+			;
+		return i > 0 ? i - 1 : 0;
+	}
+	while (i > 0 && strchr(" \t\r\n<>()[]{},;:\"'", s[i - 1]) == NULL)
+		i--;
+	return i;
+}
+
+void
+text_mask_people(char *s)
+{
+	size_t n = 0, start;
+
+	for (size_t i = 0; s[i] != '\0'; i++) {
+		start = s[i] == '@' ? local_part(s, n) : n;
+		if (start < n) {
+			n = start;
+			s[n++] = '*';
+		}
+		s[n++] = s[i];
+	}
+	s[n] = '\0';
+}

@@ -64,6 +64,10 @@ int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
  * UTF-8, with its number in *cp; 0: none. */
 size_t text_unsafe(const char *s, unsigned *cp);
 
+/* In place: the local part before each "@" becomes "*", so that nobody is named
+ * while it is still seen at which domain somebody is. */
+void text_mask_people(char *s);
+
 /* Queue ids. A message has a 56-bit number; stored and scheduled is one part of
  * it for each domain among its recipients: id = number << 8 | part. Printed
  * "6A1F03C2B47", and "6A1F03C2B47.2" for a part other than 0. */

@@ -201,11 +201,14 @@ struct conf_mx_backup {
 	struct conf_domain domain; /* settings of all of them; name "" */
 };
 
+enum conf_envelopes { ENVELOPES_AUTHENTICATED, ENVELOPES_LOCAL };
+
 struct conf_web {
 	struct listenlist listen; /* empty: no HTTP */
 	char *tls_cert, *tls_key; /* NULL: no TLS */
 	char *client_ca; /* NULL: no client certificates */
 	char *basic_auth_file; /* NULL: no authentication */
+	enum conf_envelopes envelopes; /* who is shown addresses of people */
 	struct strlist
 	    hosts; /* canonical; in addition to those that are always ours */
 	uint32_t max_connections;

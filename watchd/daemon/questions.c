@@ -197,6 +197,27 @@ answer_parse(struct web_answer *a, const char *text, size_t len)
 	}
 }
 
+/* Masks addresses in all texts of the document; it is no deeper than its own
+ * verb makes it. */
+static void
+mask(cJSON *o)
+{
+	if (cJSON_IsString(o))
+		text_mask_people(o->valuestring);
+	for (o = o->child; o != NULL; o = o->next)
+		mask(o);
+}
+
+static char *
+document_text(const struct web_question *q, const struct web_answer *a)
+{
+	cJSON *o = kinds[q->asked.kind].document(q, a);
+
+	if (!q->asked.people)
+		mask(o);
+	return json_print(o);
+}
+
 /* An answer without a line is one about nothing: of a domain that is not known,
  * or of one whose node is silent. */
 static void
@@ -213,8 +234,7 @@ answer_say(struct web_question *q, const struct web_answer *a, bool whole)
 		say(q, silent ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND,
 		    mem_printf("%s\n", json_get_text(a->done, "error")));
 	else
-		say(q, STATUS_OK,
-		    json_print(kinds[q->asked.kind].document(q, a)));
+		say(q, STATUS_OK, document_text(q, a));
 }
 
 static void
