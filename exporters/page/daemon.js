@@ -84,7 +84,7 @@ function updateTrouble() {
 
 function nodeLine(n) {
 	var li = el("li", n.config_differs === true ? "warn" : n.up === true ? "live" : n.state === "stopped" ? "quiet" : "crit");
-	add(li, "strong", "", str(n.node) + (n.us === true ? " (this node)" : ""));
+	if (n.us === true) add(li, "strong", "", str(n.node) + " (this node)"); else nodeName(li, str(n.node));
 	words(li, " " + str(n.state) + ", " + count(n.domains, "domain", "domains") + (n.up !== true && num(n.silent_seconds) > 0 ? ", silent for " + duration(n.silent_seconds) : "") +
 		(n.version ? ", " + str(n.version) : "") + (n.config_differs === true ? ", ANOTHER CONFIGURATION" : ""));
 	return li;

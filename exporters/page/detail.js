@@ -1,41 +1,47 @@
 /* SPDX-License-Identifier: ISC
- * detail: what is known of the domain that is open: why, what to type, its primaries,
- * how old its mail is, its outages, its messages. The loop is asked for it (/api/v1/why,
- * ages, messages) as long as somebody looks. A part is made anew when its data are, and
- * not while somebody is in it. */
+ * detail: what is known of a domain that is open: why, what to type, its primaries, how
+ * old its mail is, its outages, its messages. The loop is asked for it (/api/v1/why,
+ * ages, messages) as long as it is in the window. A part is made anew when its data are,
+ * and not while somebody is in it. */
 
 var EVENTS = 15;
-var detail = null; /* of at.domain; NULL: none is open */
+var OPEN = 8; /* at once */
+var ASKED = 4; /* questions at once: mxwatchd takes eight, of all who look */
+var details = new Map(); /* of at.open */
+var asking = 0, opened = 0;
 var KEPT = { why: 4000, ages: 30000, record: 10000, messages: 10000 }; /* ms; asked again after */
 
 function openDetail(name) {
 	var tr = el("tr", "detail"), td = add(tr, "td"), box, d;
-	closeDetail();
+	opened++;
 	tr.setAttribute("role", "row");
 	td.setAttribute("role", "cell");
 	td.colSpan = 8;
 	box = add(td, "div", "detail-box");
 	box.setAttribute("role", "region");
 	box.setAttribute("aria-label", clean("Details of " + name));
-	detail = d = { name: name, tr: tr, parts: {}, data: {}, asked: {}, after: [""] };
+	d = { name: name, tr: tr, height: 0, parts: {}, data: {}, asked: {}, after: [""] };
+	details.set(name, d);
 	[["why", "Why"], ["commands", "What to type"], ["figures", "Figures"], ["primaries", "Primaries"], ["ages", "Age of what is queued"], ["trend", "Trend"],
 		["record", "Outages and flushes"], ["events", "Last events"], ["messages", "Messages"]].forEach(function (p) {
 		var section = add(box, "section", "part part-" + p[0]), h = add(section, "h3", "", p[1]);
-		h.id = "detail-" + p[0];
+		h.id = "detail-" + p[0] + "-" + opened;
 		section.setAttribute("aria-labelledby", h.id);
 		d.parts[p[0]] = add(section, "div");
 	});
 	button(box, "close", "Close (Esc)", function () { toggle(name); });
 	d.watch = new ResizeObserver(function () { measure(); putRows(); });
 	d.watch.observe(tr);
-	askDetail();
 }
-function closeDetail() {
-	if (!detail) return;
-	detail.watch.disconnect();
-	detail.tr.remove();
-	detail = null;
-	detailHeight = 0;
+function closeDetail(d) {
+	d.watch.disconnect();
+	d.tr.remove();
+	details.delete(d.name);
+}
+function isOpen(name) { return details.has(name); }
+/* The one that the element is in. */
+function detailOf(e) {
+	return Array.from(details.values()).find(function (d) { return d.tr.contains(e); });
 }
 
 /* ---- asking */
@@ -49,38 +55,65 @@ function detailUrl(d, what) {
 	}
 	return "/api/v1/" + what + "?" + q + (what === "messages" && after ? "&after=" + encodeURIComponent(after) : "");
 }
-function askDetail() {
-	var d = detail;
-	if (!d || document.hidden) return;
-	Object.keys(KEPT).forEach(function (what) {
-		var last = d.asked[what];
-		if (last === "now" || performance.now() - (last || -Infinity) < KEPT[what]) return;
-		d.asked[what] = "now";
-		get(detailUrl(d, what)).then(function (got) {
-			d.data[what] = got;
-		}).catch(function (e) {
-			if (!d.data[what] || e.status === 404 || e.status === 403) d.data[what] = { trouble: e.message };
-		}).finally(function () {
-			d.asked[what] = performance.now();
-			if (d === detail) { renderDetail(); measure(); putRows(); }
+function askPart(d, what) {
+	d.asked[what] = "now";
+	asking++;
+	get(detailUrl(d, what)).then(function (got) {
+		d.data[what] = got;
+	}).catch(function (e) {
+		if (!d.data[what] || d.data[what].trouble || e.status === 404 || e.status === 403) d.data[what] = { trouble: e.message, refused: e.status === 403 };
+	}).finally(function () {
+		asking--;
+		d.asked[what] = performance.now();
+		if (details.get(d.name) === d) { renderDetail(d); measure(); putRows(); }
+		askDetails();
+	});
+}
+/* Nothing of what is out of sight, and nothing again that was refused. */
+function askDetails() {
+	if (document.hidden || at.view !== "domains") return;
+	details.forEach(function (d) {
+		if (!rows.has(d.name) || !isSeen(d.name)) return;
+		Object.keys(KEPT).forEach(function (what) {
+			var last = d.asked[what];
+			if (asking >= ASKED || last === "now" || performance.now() - (last || -Infinity) < KEPT[what]) return;
+			if (d.data[what] && d.data[what].refused) return;
+			askPart(d, what);
 		});
 	});
 }
 
 /* ---- parts */
 
-function part(name, data, make) {
-	var e = detail.parts[name], key = JSON.stringify(data), selected = getSelection();
+function part(d, name, data, make) {
+	var e = d.parts[name], key = JSON.stringify(data), selected = getSelection();
 	if (e.dataset.key === key) return;
 	if (e.dataset.key && (e.contains(document.activeElement) || (!selected.isCollapsed && e.contains(selected.anchorNode)))) return;
 	e.dataset.key = key;
 	e.replaceChildren();
 	make(e);
 }
-function trouble(e, data) {
-	if (!data) add(e, "p", "soft", "\u2026");
-	else if (data.trouble) add(e, "p", "soft", data.trouble);
+/* Without an answer; of what other nodes have, `d` says whom to ask. */
+function trouble(e, data, d) {
+	if (!data) add(e, "p", "soft", "Asking\u2026");
+	else if (data.trouble) {
+		sentence(add(e, "p", "soft"), data.trouble);
+		if (d && !data.refused) sayNodes(e, data, d);
+	}
 	return !data || data.trouble;
+}
+/* Where the mail of a domain is to be asked for that did not come, or not whole. */
+function silentOf(data) { return list(data.silent).map(str); }
+function nodeName(to, name) {
+	var n = objects((status.cluster || {}).nodes).find(function (x) { return x.node === name; });
+	if (n && isPage(str(n.url))) link(to, "", name, str(n.url)); else add(to, "strong", "", name);
+}
+function sayNodes(e, data, d) {
+	var silent = silentOf(data), ask = silent.length > 0 ? silent : data.trouble && d.ours === false && d.owner ? [d.owner] : [], p;
+	if (ask.length === 0) return;
+	p = add(e, "p", "bad", silent.length > 0 ? "Not whole: no answer from " : "Ask at ");
+	ask.forEach(function (name, i) { if (i > 0) words(p, ", "); nodeName(p, name); });
+	words(p, silent.length > 0 ? ". What is there is missing here." : ", which has its mail.");
 }
 function pair(dl, term) {
 	var box = add(dl, "div");
@@ -194,10 +227,14 @@ function makeFigures(e, d) {
 			(f.running ? ", " + group(f.remaining) + " left" + (typeof f.eta_seconds === "number" ? ", done in " + duration(f.eta_seconds) : "") : ""));
 	}
 }
-function makeAges(e, data, life) {
-	var all = objects(data.ages), most, last = -1, ol;
+function makeAges(e, data, d) {
+	var all = objects(data.ages), life = num(queue(d).lifetime_seconds), most, last = -1, ol;
+	sayNodes(e, data, d);
 	all.forEach(function (a, i) { if (num(a.messages) > 0) last = i; });
-	if (last < 0) { add(e, "p", "soft", "Nothing is queued."); return; }
+	if (last < 0) {
+		if (silentOf(data).length === 0) add(e, "p", "soft", "Nothing is queued.");
+		return;
+	}
 	most = Math.max.apply(null, all.map(function (a) { return num(a.messages); }));
 	ol = add(e, "ol", "ages");
 	all.slice(0, last + 1).forEach(function (a, i) {
@@ -253,12 +290,16 @@ function turnPage(d, after) {
 	if (after === undefined) d.after.pop(); else d.after.push(after);
 	d.asked.messages = undefined;
 	delete d.data.messages;
-	askDetail();
-	renderDetail(true);
+	askDetails();
+	renderDetail(d, true);
 }
-function makeMessages(e, data, d) {
-	var all = objects(data.messages), t, head, body, own = detail;
-	if (all.length === 0) { add(e, "p", "soft", d.ours === false && d.owner ? "They are at " + d.owner + ": its page has them." : "Nothing is queued."); return; }
+function makeMessages(e, data, d, own) {
+	var all = objects(data.messages), t, head, body;
+	sayNodes(e, data, d);
+	if (all.length === 0) {
+		if (silentOf(data).length === 0) add(e, "p", "soft", "Nothing is queued.");
+		return;
+	}
 	t = add(add(e, "div", "scroll"), "table", "messages");
 	head = add(add(t, "thead"), "tr");
 	["Id", "From", "To", "Size", "Came", "Tries", "Expires", "State"].forEach(function (h) { add(head, "th", "", h).scope = "col"; });
@@ -284,32 +325,32 @@ function makeMessages(e, data, d) {
 }
 
 /* The brief document has the domain at once; /api/v1/why the whole of it, soon. */
-function renderDetail(turned) {
-	var d = domains.find(function (x) { return x.domain === detail.name; }), data = detail.data, full, section;
+function renderDetail(own, turned) {
+	var d = domains.find(function (x) { return x.domain === own.name; }), data = own.data, full, section;
 	if (!d) return;
 	full = data.why && data.why.domain && typeof data.why.domain === "object" ? Object.assign({}, d, data.why.domain) : d;
 	full.verdicts = full.verdicts || (data.why && data.why.verdicts);
-	full.pages = detail.after.length;
-	attr(detail.tr, "class", "detail " + stateOf(d));
-	if (turned && detail.parts.messages.contains(document.activeElement)) { /* the button that was pressed goes */
-		section = detail.parts.messages.parentNode;
+	full.pages = own.after.length;
+	attr(own.tr, "class", "detail " + stateOf(d));
+	if (turned && own.parts.messages.contains(document.activeElement)) { /* the button that was pressed goes */
+		section = own.parts.messages.parentNode;
 		section.setAttribute("tabindex", "-1");
 		section.focus({ preventScroll: true });
 	}
-	part("why", data.why && (data.why.trouble || data.why.explain), function (e) {
+	part(own, "why", data.why && (data.why.trouble || data.why.explain), function (e) {
 		if (!trouble(e, data.why)) list(data.why.explain).forEach(function (s) { sentence(add(e, "p"), str(s)); });
 	});
-	part("commands", commandsOf(full), function (e) { makeCommands(e, commandsOf(full)); });
-	part("figures", [full.state, full.cause, full.trouble, full.owner, full.verdicts, full.queue && Object.assign({}, full.queue, { oldest_age_seconds: 0, lifetime_used_ratio: 0 }), full.counters, full.flush, full.local_messages],
+	part(own, "commands", commandsOf(full), function (e) { makeCommands(e, commandsOf(full)); });
+	part(own, "figures", [full.state, full.cause, full.trouble, full.owner, full.verdicts, full.queue && Object.assign({}, full.queue, { oldest_age_seconds: 0, lifetime_used_ratio: 0 }), full.counters, full.flush, full.local_messages],
 		function (e) { makeFigures(e, full); });
-	part("primaries", full.primaries, function (e) {
+	part(own, "primaries", full.primaries, function (e) {
 		primariesOf(full).slice(0, 20).forEach(function (p) { makePrimary(e, p); });
 		if (primariesOf(full).length === 0) add(e, "p", "soft", "None is known yet.");
 	});
-	part("ages", data.ages, function (e) { if (!trouble(e, data.ages)) makeAges(e, data.ages, num(queue(full).lifetime_seconds)); });
-	showTrend(detail.parts.trend, d.domain, 440, 90, 6);
-	if (detail.parts.trend.dataset.key === "none") set(detail.parts.trend, "Not known yet.");
-	part("record", [data.record, full.flush && full.flush.start, full.flush && full.flush.end], function (e) { if (!trouble(e, data.record)) makeRecord(e, data.record, full); });
-	part("events", data.record, function (e) { if (!trouble(e, data.record)) makeEvents(e, data.record); });
-	part("messages", [data.messages, full.pages], function (e) { if (!trouble(e, data.messages)) makeMessages(e, data.messages, full); });
+	part(own, "ages", [data.ages, full.owner], function (e) { if (!trouble(e, data.ages, full)) makeAges(e, data.ages, full); });
+	showTrend(own.parts.trend, d.domain, 440, 90, 6);
+	if (own.parts.trend.dataset.key === "none") set(own.parts.trend, "Not known yet.");
+	part(own, "record", [data.record, full.flush && full.flush.start, full.flush && full.flush.end], function (e) { if (!trouble(e, data.record)) makeRecord(e, data.record, full); });
+	part(own, "events", data.record, function (e) { if (!trouble(e, data.record)) makeEvents(e, data.record); });
+	part(own, "messages", [data.messages, full.pages, full.owner], function (e) { if (!trouble(e, data.messages, full)) makeMessages(e, data.messages, full, own); });
 }

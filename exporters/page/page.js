@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * page: the address, the keyboard, and asking mxwatchd. What is looked at is in the
- * fragment of the address, "#q=WORDS&sort=-queued&domain=NAME&view=outages", so it can be
- * sent to somebody; "#example.org", as alerts have it, opens that domain. */
+ * fragment of the address, "#q=WORDS&sort=-queued&domain=NAME&view=outages", with a
+ * domain= for each row that is open, so it can be sent to somebody; "#example.org", as
+ * alerts have it, opens that domain. */
 
 var VIEWS = ["domains", "outages", "daemon"];
-var at = { q: "", sort: "-state", domain: "", attention: false, view: "domains" };
+function start() { return { q: "", sort: "-state", open: [], attention: false, view: "domains" }; }
+var at = start();
 var lastGood = 0, failures = 0; /* lastGood: by the daemon's clock */
 
 /* ---- address */
@@ -14,7 +16,7 @@ function addressOf() {
 	if (at.q) p.set("q", at.q);
 	if (at.attention) p.set("attention", "1");
 	if (at.sort !== "-state") p.set("sort", at.sort);
-	if (at.domain) p.set("domain", at.domain);
+	at.open.forEach(function (name) { p.append("domain", name); });
 	if (at.view !== "domains") p.set("view", at.view);
 	return "#" + p.toString();
 }
@@ -23,47 +25,61 @@ function writeAddress(step) {
 	if (location.hash === addressOf() || (location.hash === "" && addressOf() === "#")) return;
 	window.history[step ? "pushState" : "replaceState"](null, "", addressOf());
 }
+function isDomain(name) { return domains.some(function (d) { return d.domain === name; }); }
 function readAddress() {
-	var text = location.hash.slice(1), p, name, is = { q: "", sort: "-state", domain: "", attention: false, view: "domains" };
+	var text = location.hash.slice(1), p, name, is = start();
 	if (text === "domains" || text === "") { /* the link that skips to them */
 		if (text === "domains") return;
 	} else if (text.indexOf("=") < 0) {
 		try { name = decodeURIComponent(text); } catch (e) { return; }
-		if (domains.some(function (d) { return d.domain === name; })) is.domain = name; else is.q = name;
+		if (isDomain(name)) is.open = [name]; else is.q = name;
 	} else {
 		p = new URLSearchParams(text);
 		is.q = p.get("q") || "";
 		is.attention = p.get("attention") === "1";
 		if (SORTS[(p.get("sort") || "").replace(/^-/, "")]) is.sort = p.get("sort");
 		if (VIEWS.indexOf(p.get("view")) >= 0) is.view = p.get("view");
-		name = p.get("domain") || "";
-		if (domains.some(function (d) { return d.domain === name; })) is.domain = name; else if (name) is.q = name;
+		is.open = Array.from(new Set(p.getAll("domain"))).filter(isDomain).slice(-OPEN);
+		if (is.open.length === 0 && p.get("domain")) is.q = p.get("domain");
 	}
 	at = is;
 	$("filter").value = at.q;
 	$("attention").checked = at.attention;
 	show(true);
 }
-/* The row that the address names is opened, and seen. */
+/* The row that was opened last. */
+function lastOpen() { return at.open[at.open.length - 1]; }
+/* The rows that the address names are opened, and the last of them is seen. */
 function show(jump) {
-	if (at.domain && (!detail || detail.name !== at.domain)) openDetail(at.domain);
-	if (!at.domain) closeDetail();
+	var last = lastOpen();
+	details.forEach(function (d) { if (at.open.indexOf(d.name) < 0) closeDetail(d); });
+	at.open.forEach(function (name) { if (!details.has(name)) openDetail(name); });
 	render(true);
-	if (!jump || !at.domain || at.view !== "domains") return;
-	if (!place.has(at.domain)) {
-		at.q = $("filter").value = "";
-		writeAddress();
-		render(true);
+	if (jump && last && at.view === "domains") {
+		if (!place.has(last)) {
+			at.q = $("filter").value = "";
+			writeAddress();
+			render(true);
+		}
+		goTo(place.get(last));
+		window.scrollBy(0, rows.get(last).tr.getBoundingClientRect().top - 80);
+		putRows();
 	}
-	goTo(place.get(at.domain));
-	window.scrollBy(0, rows.get(at.domain).tr.getBoundingClientRect().top - 80);
-	putRows();
+	askDetails();
 }
 function toggle(name) {
-	at.domain = at.domain === name ? "" : name;
+	var open = at.open.filter(function (x) { return x !== name; });
+	if (open.length === at.open.length) open = open.concat(name).slice(-OPEN);
+	at.open = open;
 	writeAddress(true);
 	show();
 	if (rows.has(name)) rows.get(name).name.focus({ preventScroll: true });
+}
+function closeAll() {
+	at.open = [];
+	writeAddress(true);
+	show();
+	$("domains").focus({ preventScroll: true });
 }
 
 /* ---- rendering */
@@ -84,7 +100,7 @@ function render(byHand) {
 	if (at.view === "outages") updateOutages();
 	if (at.view === "daemon") { updateDaemon(); updateDoctor(); }
 	if (at.view === "domains") {
-		if (detail) renderDetail();
+		details.forEach(function (d) { renderDetail(d); });
 		renderTable(!byHand);
 		lookAtOpen();
 	}
@@ -115,9 +131,9 @@ function pollStatus() {
 		take(s);
 		lastGood = num(s.time);
 		failures = 0;
-		if (at.domain && !domains.some(function (d) { return d.domain === at.domain; })) {
-			at.domain = ""; /* it left the configuration, and is empty */
-			closeDetail();
+		if (!at.open.every(isDomain)) { /* it left the configuration, and is empty */
+			at.open = at.open.filter(isDomain);
+			details.forEach(function (d) { if (!isDomain(d.name)) closeDetail(d); });
 			writeAddress();
 		}
 		if (first) { render(); readAddress(); } else render();
@@ -126,7 +142,7 @@ function pollStatus() {
 		updateTrouble();
 		if (!status) set($("summary"), "No answer");
 	}).finally(function () {
-		askDetail();
+		askDetails();
 		again(pollStatus, domains.length > 1000 ? 10000 : 3000);
 	});
 }
@@ -151,12 +167,17 @@ function onKey(e) {
 		$("filter").select();
 	} else if (e.key === "Escape" && e.target === $("filter")) {
 		if (at.q) { $("filter").value = ""; onFilter(); } else goTo(0);
-	} else if (e.key === "Escape" && at.domain) {
-		toggle(at.domain);
+	} else if (e.key === "Escape" && at.open.length > 0) {
+		toggle(openAt(e.target) || lastOpen());
 	} else if (e.target === $("filter") && (e.key === "ArrowDown" || e.key === "Enter")) {
 		e.preventDefault();
 		goTo(0);
 	}
+}
+/* The open row that one is in, or whose details. */
+function openAt(e) {
+	var d = detailOf(e);
+	return d ? d.name : at.open.find(function (name) { return rows.has(name) && rows.get(name).tr.contains(e); });
 }
 function onFilter() {
 	at.q = $("filter").value.trim();
@@ -173,7 +194,7 @@ function onSort(e) {
 	render(true);
 }
 var drawing = false, openTop = NaN; /* where the line that is open was seen last */
-function lookAtOpen() { openTop = rows.has(at.domain) ? rows.get(at.domain).tr.getBoundingClientRect().top : NaN; }
+function lookAtOpen() { openTop = rows.has(lastOpen()) ? rows.get(lastOpen()).tr.getBoundingClientRect().top : NaN; }
 function onScroll() {
 	if (drawing || !status || at.view !== "domains") return;
 	drawing = true;
@@ -181,15 +202,16 @@ function onScroll() {
 		drawing = false;
 		lookAtOpen();
 		putRows();
+		askDetails();
 	});
 }
 /* Lines have another height on a phone that was turned: the one that is open stays. */
 function onResize() {
-	var y = openTop;
+	var y = openTop, last = lastOpen();
 	if (!status) return;
 	render(true);
-	if (at.view !== "domains" || !place.has(at.domain) || !(y > -detailHeight && y < window.innerHeight)) return;
-	window.scrollBy(0, $("rows").getBoundingClientRect().top + top(place.get(at.domain)) - y);
+	if (at.view !== "domains" || !place.has(last) || !(y > -details.get(last).height && y < window.innerHeight)) return;
+	window.scrollBy(0, $("rows").getBoundingClientRect().top + top(place.get(last)) - y);
 	putRows();
 	lookAtOpen();
 }
@@ -207,6 +229,7 @@ $("rows").addEventListener("focusin", function (e) {
 $("filter").addEventListener("input", onFilter);
 $("attention").addEventListener("change", onFilter);
 $("heads").addEventListener("click", onSort);
+$("close-all").addEventListener("click", closeAll);
 $("causes-more").addEventListener("click", function () { moreCauses = !moreCauses; renderCauses(); });
 $("span").addEventListener("change", askOutages);
 window.addEventListener("hashchange", function () { if (status) readAddress(); });

@@ -20,7 +20,7 @@ var rows = new Map(); /* the lines that are in the document, by domain */
 var view = []; /* the domains that fit the filter, in their order */
 var place = new Map(); /* of each in it */
 var cursor = ""; /* the line that arrows go on from */
-var lineHeight = 25, detailHeight = 0;
+var lineHeight = 25;
 
 /* ---- what is shown */
 
@@ -33,7 +33,7 @@ function choose() {
 	var sign = at.sort[0] === "-" ? -1 : 1, keyed;
 	keyed = domains.filter(function (d) {
 		var text;
-		if (at.attention && !needsAttention(d) && d.domain !== at.domain) return false;
+		if (at.attention && !needsAttention(d) && !isOpen(d.domain)) return false;
 		if (words.length === 0) return true;
 		text = textOf(d);
 		return words.every(function (w) { return text.indexOf(w) >= 0; });
@@ -97,7 +97,7 @@ function showProbe(e, d) {
 	e.className = "c-probe" + (bad ? " bad" : ill > 0 ? " warning" : "");
 }
 function updateRow(r, d, i) {
-	var s = stateOf(d), open = d.domain === at.domain, near = isNear(expiry(d)), q = queue(d);
+	var s = stateOf(d), open = isOpen(d.domain), near = isNear(expiry(d)), q = queue(d);
 	attr(r.tr, "class", "row " + s + (open ? " open" : ""));
 	attr(r.tr, "aria-rowindex", i + 2);
 	attr(r.name, "aria-expanded", open);
@@ -117,15 +117,26 @@ function updateRow(r, d, i) {
 
 /* ---- which lines are in the document */
 
-function top(i) {
-	var open = place.get(at.domain);
-	return i * lineHeight + (open !== undefined && i > open ? detailHeight : 0);
+/* Those that are open and in the table, from above: the place of each, and the height
+ * of its details. */
+function openPlaces() {
+	return at.open.filter(function (name) { return place.has(name); }).map(function (name) {
+		return { at: place.get(name), height: details.has(name) ? details.get(name).height : 0 };
+	}).sort(function (a, b) { return a.at - b.at; });
 }
-/* The line at that height. */
+function top(i) {
+	return openPlaces().reduce(function (y, o) { return y + (i > o.at ? o.height : 0); }, i * lineHeight);
+}
+/* The line at that height, or the one whose details are there. */
 function lineAt(y) {
-	var open = place.get(at.domain), i = Math.floor(y / lineHeight);
-	if (open === undefined || i <= open) return i;
-	return Math.max(open, Math.floor((y - detailHeight) / lineHeight));
+	var all = openPlaces(), above = 0, i, line;
+	for (i = 0; i < all.length; i++) {
+		line = Math.floor((y - above) / lineHeight);
+		if (line <= all[i].at) return line;
+		above += all[i].height;
+		if ((y - above) / lineHeight < all[i].at + 1) return all[i].at;
+	}
+	return Math.floor((y - above) / lineHeight);
 }
 function spacer(id, height) {
 	var e = $(id);
@@ -136,10 +147,10 @@ function spacer(id, height) {
 function measure() {
 	var r = rows.values().next().value, h;
 	if (r && (h = r.tr.getBoundingClientRect().height) > 0) lineHeight = h;
-	detailHeight = detail && detail.tr.parentNode ? detail.tr.getBoundingClientRect().height : 0;
+	details.forEach(function (d) { if (d.tr.parentNode) d.height = d.tr.getBoundingClientRect().height; });
 }
 function putRows() {
-	var body = $("rows"), box = body.getBoundingClientRect(), from = 0, to = view.length, keep = new Set(), next, i, r, d;
+	var body = $("rows"), box = body.getBoundingClientRect(), from = 0, to = view.length, keep = new Set(), next, i, r, d, open;
 	if (view.length > WHOLE) {
 		from = Math.max(0, lineAt(-box.top) - OVER);
 		to = Math.min(view.length, lineAt(window.innerHeight - box.top) + 1 + OVER);
@@ -159,13 +170,20 @@ function putRows() {
 		if (!r) rows.set(d.domain, r = makeRow(d));
 		updateRow(r, d, i);
 		if (next === r.tr) next = next.nextSibling; else body.insertBefore(r.tr, next);
-		if (d.domain !== at.domain) continue;
-		if (next === detail.tr) next = next.nextSibling; else body.insertBefore(detail.tr, next);
+		open = details.get(d.domain);
+		if (!open) continue;
+		if (next === open.tr) next = next.nextSibling; else body.insertBefore(open.tr, next);
 	}
-	if (detail && !keep.has(at.domain)) detail.tr.remove();
+	details.forEach(function (one, name) { if (!keep.has(name)) one.tr.remove(); });
 	spacer("above", top(from));
 	spacer("below", top(view.length) - top(to));
 	wantHistory(Array.from(keep));
+}
+
+/* Whether the line, or what is open behind it, is in the window. */
+function isSeen(name) {
+	var y = rows.get(name).tr.getBoundingClientRect().top;
+	return y < window.innerHeight && y + lineHeight + (details.has(name) ? details.get(name).height : 0) > 0;
 }
 
 /* The line that one works at stays where it is in the window, whatever comes or goes
@@ -174,10 +192,10 @@ function anchor() {
 	var active = document.activeElement, name = "", focused = false, before;
 	rows.forEach(function (one, of) {
 		if (one.tr.contains(active)) { name = of; focused = true; }
-		else if (of === at.domain && name === "") name = of;
+		else if (name === "" && isOpen(of) && isSeen(of)) name = of;
 	});
-	before = name && rows.get(name).tr.getBoundingClientRect().top;
-	if (name === "" || before < -detailHeight || before > window.innerHeight) return function () {};
+	if (name === "" || !isSeen(name)) return function () {};
+	before = rows.get(name).tr.getBoundingClientRect().top;
 	return function () {
 		var y = place.has(name) ? $("rows").getBoundingClientRect().top + top(place.get(name)) - before : 0;
 		if (Math.abs(y) >= 1) window.scrollBy(0, y);
@@ -197,6 +215,8 @@ function renderTable(refresh) {
 	attr($("table"), "aria-rowcount", view.length + 1);
 	$("none").hidden = view.length > 0;
 	set($("none"), all === 0 ? "No domain is configured: a domain section in mxwatchd.conf(5) has its primaries, and then it is watched here." : "No domain fits the filter.");
+	$("close-all").hidden = at.open.length < 2;
+	set($("close-all"), "Close " + count(at.open.length, "row", "rows"));
 	set($("trend-title"), "Last " + spanText());
 	document.querySelectorAll("th[data-sort]").forEach(function (th) {
 		var on = at.sort.replace(/^-/, "") === th.dataset.sort;
@@ -218,7 +238,7 @@ function goTo(i) {
 }
 function onTableKey(e) {
 	var step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -Infinity, End: Infinity }[e.key], inDetail;
-	inDetail = detail && detail.tr.contains(e.target);
+	inDetail = detailOf(e.target) !== undefined;
 	if (step === undefined || inDetail || e.ctrlKey || e.altKey || e.metaKey) return;
 	e.preventDefault();
 	goTo(place.has(cursor) ? place.get(cursor) + step : 0);

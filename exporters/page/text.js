@@ -46,6 +46,9 @@ function link(to, className, text, href) {
 	return a;
 }
 
+/* What may be led to: the address is that of another node's configuration. */
+function isPage(s) { return /^https?:\/\/[^\s]+$/.test(s); }
+
 function num(v) { return typeof v === "number" && isFinite(v) ? v : 0; }
 function str(v) { return typeof v === "string" ? v : ""; }
 function list(v) { return Array.isArray(v) ? v : []; }

@@ -248,6 +248,42 @@ def test_what_the_doctor_found(chrome):
         assert chrome.errors() == []
 
 
+def whom_to_ask(chrome, api):
+    """What a silent node has is said to be missing, with a way to its page: of a domain that
+    others have some of, and of one that it has alone. Never by what is no address of a page."""
+    api.silent = ["mx3", HOSTILE]
+    for name, said in (("0001", "Ask at " + HOSTILE + ", which has its mail."),
+                       ("0000", "Not whole: no answer from mx3, " + HOSTILE)):
+        chrome.run("location.hash = '#domain=domain%s.example.org'" % name)
+        for part in (".part-messages", ".part-ages"):
+            wait_for(lambda: said in chrome.text(part), 20, said)
+    api.silent = []
+    chrome.run("location.hash = '#view=daemon'")
+    wait_for(lambda: chrome.run("return [...document.querySelectorAll('#node-list a')]"
+                                ".map(a => a.href)") == ["https://mx3.example:10125/"], 5)
+    chrome.errors()  # the 503 of what was asked
+    chrome.run("location.hash = '#domain=domain0000.example.org'")
+    wait_for(lambda: chrome.text(".part-messages") != "", 10, "back")
+
+
+def test_what_is_refused_is_said_once(chrome):
+    """Who may not see envelopes is told what to do, and does not fill a log with it."""
+    with Api(document(8)) as api:
+        api.refused = True
+        chrome.emulate(1400, 900)
+        chrome.go(api.url + "#domain=domain0007.example.org")
+        wait_for(lambda: "are shown with envelopes" in chrome.text(".part-messages"), 15)
+        assert "is down" in chrome.wait_text(".part-why", "is down")
+        chrome.errors()
+        # a minute later all is asked again, except for that
+        chrome.run("const now = performance.now.bind(performance);"
+                   "performance.now = () => now() + 60000")
+        for what in ("why", "ages"):
+            wait_for(lambda: len([a for a in api.asked if a.startswith("/api/v1/" + what)]) == 2,
+                     15, what)
+        assert len([a for a in api.asked if a.startswith("/api/v1/messages")]) == 1
+
+
 def test_a_cluster(chrome):
     """The nodes, whose a domain is, what each of them sees, and what is wrong."""
     s = document(3)
@@ -258,14 +294,16 @@ def test_a_cluster(chrome):
                             "cause": HOSTILE},
                            {"node": "mx3", "state": "up", "since": s["time"] - 600, "cause": ""}])
     node = {"state": "live", "us": False, "up": True, "silent_seconds": 0.2, "domains": 1,
-            "version": "1.0", "hostname": "", "config_differs": False}
+            "version": "1.0", "hostname": "", "url": "", "config_differs": False}
     s["cluster"] = {
         "node": "mx2", "left": False, "fenced": False,
         "engine": {"away_since": None, "synchronous": False, "require_sync": True},
         "local": {"messages": 7, "oldest": s["time"] - 60}, "live": 2, "missing": 1,
         "domains": {"all": 3, "ours": 1, "unowned": 1, "leaving": 0},
-        "nodes": [dict(node, node="mx2", us=True), dict(node, node="mx3", config_differs=True),
-                  dict(node, node=HOSTILE, state="dead", up=False, silent_seconds=31)]}
+        "nodes": [dict(node, node="mx2", us=True),
+                  dict(node, node="mx3", url="https://mx3.example:10125/", config_differs=True),
+                  dict(node, node=HOSTILE, url="javascript:window.pwned=3", state="dead", up=False,
+                       silent_seconds=31)]}
     with Api(s) as api:
         chrome.emulate(1400, 900)
         chrome.go(api.url)
@@ -290,6 +328,7 @@ def test_a_cluster(chrome):
         detail = chrome.wait_text(".part-figures", "mail at mx2")
         assert "mx2 sees" in detail and HOSTILE in detail and "mx3 sees" in detail
         assert "In the spool of this node\n7\u00a0messages" in detail, detail
+        whom_to_ask(chrome, api)
         assert no_overflow(chrome)
         shot(chrome, "cluster")
         chrome.emulate(390, 800)
@@ -481,7 +520,7 @@ def test_hostile_and_broken_documents(chrome):
         chrome.wait_text("#rows", "bare.test")
         for i in range(4):
             chrome.run("document.querySelectorAll('.name')[arguments[0]].click()", i)
-            assert chrome.run("return document.querySelectorAll('tr.detail').length") <= 1
+            assert chrome.run("return document.querySelectorAll('tr.detail').length") <= i + 1
         chrome.wait_text("#trouble", "<img src=x")
         assert chrome.run("return window.pwned === undefined && document.images.length === 0"
                           " && document.scripts.length === 1;")

@@ -36,6 +36,13 @@ def lines(b):
                                     ".map(e => e.innerText.replaceAll('\\n', ' | '))")]
 
 
+def opened(b):
+    """The rows in the document that are open, with their details behind them."""
+    return set(b.run("return [...document.querySelectorAll('tr.open')].filter(r =>"
+                     " r.nextSibling.matches('.detail')).map(r =>"
+                     " r.querySelector('.name').textContent)"))
+
+
 def click(b, css):
     b.run("document.querySelector(arguments[0]).click()", css)
 
@@ -291,6 +298,61 @@ def test_one_style_of_time(chrome):
         # and no other one
         assert not re.search(r"20\d\d|\d:\d\d", chrome.text("main").replace(
             "(BDAT)", "")), "a time that is written otherwise"
+
+
+# ---- several domains
+
+@pytest.mark.parametrize("n", MANY)
+def test_several_rows_are_open(chrome, n):
+    """They are in the address, each has its own, and the table behind them has no hole."""
+    a, b = ("domain%04d.example.org" % i for i in (0, n - 1))
+    with Api(document(n)) as api:
+        looked(chrome, api, "#sort=domain")
+        chrome.run("document.querySelector('tr.row .name').focus()")
+        chrome.keys(ENTER)
+        wait_for(lambda: opened(chrome) == {a}, 10, "Enter opens")
+        chrome.keys(END)
+        wait_for(lambda: chrome.focus() == b, 10, "the last row")
+        chrome.keys(ENTER)
+        wait_for(lambda: b + " is" in chrome.text("#rows"), 10, "and another")
+        address = chrome.run("return location.hash")
+        assert address.count("domain=") == 2 and a in address and b in address
+        assert plain(chrome.text("#close-all")) == "Close 2 rows"
+        # whom it is sent to, and who loads it again, sees the same
+        chrome.run("location.reload()")
+        wait_for(lambda: b in opened(chrome), 20, "the last one opened is seen")
+        wait_for(lambda: b + " is" in chrome.text("#rows"), 10, "with its details")
+        assert chrome.run("return location.hash") == address
+        assert chrome.run("const r = [...document.querySelectorAll('#rows > tr:not([hidden])')]"
+                          ".map(e => e.getBoundingClientRect()); return r.every((e, i) =>"
+                          " i === 0 || Math.abs(e.top - r[i - 1].bottom) <= 1)"), "no hole"
+        chrome.run("window.scrollTo(0, 0)")
+        wait_for(lambda: a in opened(chrome) and a + " is" in chrome.text("#rows"), 10, "the first")
+        assert chrome.run("return new Set([...document.querySelectorAll('[id]')].map(e => e.id))"
+                          ".size === document.querySelectorAll('[id]').length"), "ids are unique"
+        # Escape closes the one that one is in, then the other
+        chrome.run("[...document.querySelectorAll('.name')].find(e => e.textContent ==="
+                   " arguments[0]).focus()", a)
+        chrome.keys(ESCAPE)
+        wait_for(lambda: chrome.run("return location.hash").count("domain=") == 1, 10, "one left")
+        assert a not in chrome.run("return location.hash") and chrome.focus() == a
+        chrome.keys(ESCAPE)
+        assert "domain=" not in chrome.run("return location.hash") and opened(chrome) == set()
+        assert chrome.run("return document.getElementById('close-all').hidden")
+        assert chrome.errors() == []
+
+
+def test_rows_that_are_open_are_capped(chrome):
+    names_of = ["domain%04d.example.org" % i for i in range(12)]
+    with Api(document(300)) as api:
+        looked(chrome, api, "#sort=domain&" + "&".join("domain=" + x for x in names_of))
+        wait_for(lambda: chrome.run("return location.hash").count("domain=") == 12
+                 and len(opened(chrome)) > 0, 10, "some")
+        assert plain(chrome.text("#close-all")) == "Close 8 rows"
+        click(chrome, "#close-all")
+        wait_for(lambda: opened(chrome) == set(), 10, "none")
+        assert chrome.run("return location.hash") == "#sort=domain"
+        assert chrome.focus() == "domains"
 
 
 # ---- one domain

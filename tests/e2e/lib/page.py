@@ -195,6 +195,8 @@ class Api:
         self.outages = outages or {"outages": [], "next": None}
         self.asked = []  # paths with their queries
         self.down = False
+        self.silent = []  # nodes without an answer about mail
+        self.refused = False  # envelopes are not for everybody
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -238,9 +240,13 @@ class Api:
             return 404, "no such domain"
         if path == "/api/v1/why":
             return 200, why(d)
+        if self.silent and d.get("owner") in self.silent:
+            return 503, "node %s, which has %s, did not answer" % (d["owner"], name)
         if path == "/api/v1/ages":
-            return 200, ages(d)
-        return 200, messages(d, query.get("after", [""])[0])
+            return 200, dict(ages(d), silent=self.silent)
+        if self.refused:
+            return 403, "senders and recipients are shown with `envelopes`"
+        return 200, dict(messages(d, query.get("after", [""])[0]), silent=self.silent)
 
     def __enter__(self):
         return self
