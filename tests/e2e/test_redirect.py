@@ -2,9 +2,11 @@
 """Redirects: an operator sends the mail of a domain whose primary has moved to where it
 is now, until he ends that, or its time is over, or the configuration says the same."""
 import re
+import subprocess
 
 import pytest
 
+from lib.mxwatchd import has_fault
 from lib.smtp import send
 from lib.wait import stays, wait_for
 
@@ -204,6 +206,35 @@ def test_what_is_refused(stack):
     assert 'warning: deliver { tls = "require" } stays in force' in out, out
     assert "warning: nothing.net.test has no address now: " in out, out
     assert primaries(d, "tls.test") == ["nothing.net.test", "mx.net.test"]
+
+
+@pytest.mark.skipif(not has_fault(), reason="built without --enable-fault")
+def test_what_is_not_stored_is_not_done(stack):
+    new, old = stack.fakemx(), stack.fakemx()
+    d = stack.mxwatchd({"a.test": options(old)}, start=False)
+    d.env["MXWATCH_FAULT"] = "store.append:eio:1+"
+    d.start(wait="port")
+    rc, out = d.ctl("redirect", "a.test", at(new))
+    assert rc == 1 and "it could not be stored" in out and "nothing has changed" in out, out
+    assert redirects(d) == [] and primaries(d) == [at(old)]
+
+
+@pytest.mark.skipif(not has_fault(), reason="built without --enable-fault")
+def test_a_stop_while_it_is_stored(stack):
+    """The disk is slow, and the daemon is stopped before the operator has his answer. It is
+    stored or not, by when it came; what is, is in force."""
+    new, old = stack.fakemx(), stack.fakemx()
+    d = stack.mxwatchd({"a.test": options(old)}, start=False)
+    d.env["MXWATCH_FAULT"] = "store.sync:delay=2000:1+"
+    d.start()
+    with subprocess.Popen([d.build + "/mxwatchctl", "-s", d.socket, "redirect", "a.test", at(new)],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as waits:
+        stays(lambda: waits.poll() is None, 0.7, "it is not answered")
+        d.stop()
+        assert waits.wait(10) == 1
+    d.env.pop("MXWATCH_FAULT")
+    d.start()
+    assert primaries(d) == ([r["to"][0] for r in redirects(d)] or [at(old)])
 
 
 def test_the_domain_is_removed(stack):

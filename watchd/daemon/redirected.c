@@ -279,14 +279,15 @@ order_find(struct redirect_keeper *k, uint64_t id)
 	return o;
 }
 
-/* What is not durable is not done. */
+/* What is not durable is not done. At a shutdown nobody waits for it any more,
+ * and the next start finds it. */
 static void
 on_stored(void *arg, uint64_t id, int rc)
 {
 	struct redirect_keeper *k = arg;
 	struct redirect_order *o = order_find(k, id);
 
-	if (o == NULL)
+	if (o == NULL || k->daemon->reload == NULL)
 		return;
 	if (rc != 0) {
 		(void)mx_fail(&o->eb, MX_EIO,
