@@ -133,6 +133,18 @@ def is_shown(d, new, gone):
     assert m.get("domain_redirected", domain="b.test") == 0
 
 
+def test_what_the_former_primary_put_off(stack):
+    """It is up and takes nothing; what it put off does not wait for its next attempt."""
+    new, old = stack.fakemx(), stack.fakemx(misbehave=["say-rcpt=452 4.2.2 full",
+                                                       "except=postmaster@a.test"])
+    d = stack.mxwatchd({"a.test": options(old) + '\nretry { first = "1h" max = "1h" }'})
+    d.wait_state("a.test", "up")
+    mail(d, 2)
+    wait_for(lambda: [m["code"] for m in d.ctl_json("queue", "a.test")[:-1]] == [452] * 2, 10)
+    assert d.ctl("redirect", "a.test", at(new))[0] == 0
+    wait_for(lambda: len(new.messages) == 2, 15)
+
+
 def test_its_time_is_over(stack):
     new, old = stack.fakemx(), stack.fakemx()
     d = stack.mxwatchd({"a.test": options(old)})

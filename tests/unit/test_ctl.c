@@ -250,6 +250,10 @@ static const struct {
 	    DONE ",\"event\":\"end\",\"domain\":\"example.org\",\"instead_of\":"
 		 "[\"mx1.example.org\"],\"messages\":null}",
 	    "example.org: all mail goes to mx1.example.org again\n" },
+	{ "a redirect without effect ends", VERB_redirect, false,
+	    DONE ",\"event\":\"end\",\"domain\":\"gone.example\","
+		 "\"instead_of\":null,\"messages\":null}",
+	    "gone.example: its redirect has no effect, and is ended\n" },
 	{ "a cluster", VERB_cluster, false,
 	    "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,"
 	    "\"silent_seconds\":0.3,\"domains\":5000,\"version\":\"1.0\","

@@ -98,6 +98,7 @@ format_redirect_end(struct format *f, const cJSON *l)
 	bool dry = strcmp(json_get_text(l, "event"), "dry_run") == 0;
 	const char *domain = json_get_text(l, "domain");
 	bool ends = !cJSON_IsArray(json_get(l, "to"));
+	bool known = cJSON_IsArray(json_get(l, "instead_of"));
 	char t[32];
 
 	if (domain[0] == '\0') {
@@ -107,6 +108,11 @@ format_redirect_end(struct format *f, const cJSON *l)
 	}
 	format_cell(f->out, domain, 0);
 	fprintf(f->out, ": ");
+	if (!known) {
+		fprintf(f->out, "its redirect has no effect%s\n",
+		    dry ? "" : ", and is ended");
+		return;
+	}
 	put_mail(f, l, dry);
 	fprintf(f->out, " to ");
 	format_hosts(f, json_get(l, ends ? "instead_of" : "to"));

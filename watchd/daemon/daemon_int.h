@@ -155,8 +155,8 @@ void daemon_check(void *daemon, const char *domain, const char *mailbox,
     uint64_t client);
 void daemon_known_as(void *daemon, const char *domain, const char *mailbox,
     char *as);
-/* A maintenance window has begun to hold the domain's mail, or has ceased
- * to. */
+/* A maintenance window has begun to hold the domain's mail, or has ceased to;
+ * or its mail goes to other hosts now (redirected.h). */
 void daemon_held(struct daemon *, const char *domain);
 /* An operator flushes the domain: see deliver_chunks_again(). */
 void daemon_chunks_again(struct daemon *, const char *domain);

@@ -54,11 +54,17 @@ on_dropped(void *arg, uint64_t token, int rc)
 }
 
 static void
+set_take(struct redirect_keeper *k, struct redirect_set *set)
+{
+	redirect_set_unref(&k->set);
+	k->set = set;
+}
+
+static void
 load_one(void *arg, const char *key, const void *data, size_t len)
 {
 	struct redirect_keeper *k = arg;
 	const char *domain = key + strlen(PREFIX);
-	struct redirect_set *set;
 	struct redirect *r;
 
 	if (strncmp(key, PREFIX, strlen(PREFIX)) != 0)
@@ -70,15 +76,14 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 		    log_q(key));
 		return;
 	}
-	set = redirect_set_with(k->set, r);
-	redirect_set_unref(&k->set);
-	k->set = set;
+	set_take(k, redirect_set_with(k->set, r));
 	redirect_unref(&r);
 }
 
 /* ---- the set */
 
-/* `why` NULL: an operator ordered it, which is logged by control. */
+/* `why` NULL: an operator of this node ordered it, which is an event of
+ * control. */
 static void
 tell(struct redirect_keeper *k, const struct redirect *r, const char *event,
     const char *why)
@@ -107,12 +112,9 @@ tell(struct redirect_keeper *k, const struct redirect *r, const char *event,
 static void
 set_change(struct redirect_keeper *k, const char *domain, struct redirect *r)
 {
-	struct redirect_set *set = r != NULL ?
-	    redirect_set_with(k->set, r) :
-	    redirect_set_without(k->set, domain);
-
-	redirect_set_unref(&k->set);
-	k->set = set;
+	set_take(k,
+	    r != NULL ? redirect_set_with(k->set, r) :
+			redirect_set_without(k->set, domain));
 	reload_redirects(k->daemon);
 }
 
@@ -180,15 +182,26 @@ redirected_over(struct daemon *d, const char *domain)
 /* What is queued for a domain that is up is flushed as after an outage; another
  * one is, when the probes of its new hosts have succeeded. */
 static void
-flush_changed(struct redirect_keeper *k, const struct redirect_set *a,
-    const struct redirect_set *b)
+changed(struct daemon *d, const char *domain)
 {
-	for (size_t i = 0; a != NULL && i < a->n; i++)
-		if (redirect_set_find(b, a->r[i]->domain) != a->r[i]) {
-			(void)schedule_now(k->daemon->schedule,
-			    a->r[i]->domain);
-			daemon_held(k->daemon, a->r[i]->domain);
-		}
+	(void)schedule_now(d->schedule, domain);
+	daemon_held(d, domain);
+}
+
+static void
+tell_changes(struct daemon *d, const struct redirect_set *was,
+    const struct redirect_set *is)
+{
+	const char *domain;
+
+	for (size_t i = 0; is != NULL && i < is->n; i++)
+		if (redirect_set_find(was, is->r[i]->domain) != is->r[i])
+			changed(d, is->r[i]->domain);
+	for (size_t i = 0; was != NULL && i < was->n; i++) {
+		domain = was->r[i]->domain;
+		if (redirect_set_find(is, domain) == NULL)
+			changed(d, domain);
+	}
 }
 
 static bool
@@ -230,9 +243,9 @@ answer(struct redirect_keeper *k, struct redirect_order *o, int rc)
 }
 
 static int
-failed(struct redirect_order *o, int rc)
+not_in_force(struct redirect_order *o)
 {
-	return mx_fail(&o->eb, (enum mx_err) - rc,
+	return mx_fail(&o->eb, MX_EBUSY,
 	    "%s: it is stored, but could not be put into force; the log says "
 	    "why",
 	    o->domain);
@@ -247,11 +260,7 @@ redirected_settle(struct daemon *d, int rc)
 
 	if (rc == 0) {
 		k->applied = redirect_set_ref(d->conf->redirects);
-		flush_changed(k, k->applied, was);
-		for (size_t i = 0; was != NULL && i < was->n; i++)
-			if (redirect_set_find(k->applied, was->r[i]->domain) ==
-			    NULL)
-				daemon_held(d, was->r[i]->domain);
+		tell_changes(d, was, k->applied);
 		redirect_set_unref(&was);
 	}
 	for (o = k->orders; o != NULL; o = next) {
@@ -263,7 +272,7 @@ redirected_settle(struct daemon *d, int rc)
 		else if (is_overtaken(k, o))
 			answer(k, o, -MX_EBUSY);
 		else if (rc != 0)
-			answer(k, o, failed(o, rc));
+			answer(k, o, not_in_force(o));
 	}
 }
 
@@ -286,6 +295,7 @@ on_stored(void *arg, uint64_t id, int rc)
 {
 	struct redirect_keeper *k = arg;
 	struct redirect_order *o = order_find(k, id);
+	const struct redirect *is;
 
 	if (o == NULL || k->daemon->reload == NULL)
 		return;
@@ -296,8 +306,10 @@ on_stored(void *arg, uint64_t id, int rc)
 		answer(k, o, -MX_EIO);
 		return;
 	}
-	if (o->redirect != NULL)
-		tell(k, o->redirect, "begin", NULL);
+	is = o->redirect != NULL ? o->redirect :
+				   redirect_set_find(k->set, o->domain);
+	if (is != NULL)
+		tell(k, is, o->redirect != NULL ? "begin" : "end", NULL);
 	o->stored = true;
 	set_change(k, o->domain, o->redirect);
 }
@@ -375,14 +387,16 @@ op_each(void *arg, void (*fn)(const struct control_redirect *, void *),
 	const struct daemon *d = arg;
 	const struct redirect_set *set = d->redirected->set;
 	const struct conf_domain *cd;
+	struct control_redirect is;
 
 	for (size_t i = 0; set != NULL && i < set->n; i++) {
-		cd = config_settings(d->conf, set->r[i]->domain);
-		fn(&(struct control_redirect){ .redirect = set->r[i],
-		       .in_force = cd != NULL && cd->redirect == set->r[i],
-		       .instead_of =
-			   cd != NULL ? config_own_primary(cd) : NULL },
-		    fn_arg);
+		is = (struct control_redirect){ .redirect = set->r[i] };
+		cd = config_settings(d->conf, is.redirect->domain);
+		if (cd != NULL) {
+			is.in_force = cd->redirect == is.redirect;
+			is.instead_of = config_own_primary(cd);
+		}
+		fn(&is, fn_arg);
 	}
 }
 
@@ -409,7 +423,7 @@ redirected_told(struct daemon *d, const char *key, const void *data, size_t len)
 	if (r == NULL)
 		return true;
 	tell(d->redirected, r, len > 0 ? "begin" : "end",
-	    "ordered at another node");
+	    "told by another node");
 	if (len > 0)
 		reload_redirects(d);
 	else
