@@ -50,6 +50,7 @@ class Exim:
     log, as log_selector names it."""
 
     def __init__(self, domains, extra="", tls=False, log=""):
+        exim = program()  # and with it its user
         self.work = Workdir("exim")
         self.dir = self.work.path
         self.port = free_port()
@@ -69,7 +70,7 @@ class Exim:
             f.write(CONF.format(dir=self.dir, domains=" : ".join(domains),
                                 extra="\n".join(options + [extra])))
         self.proc = subprocess.Popen(
-            [program(), "-bdf", "-C", self.conf, "-oX", "<; 127.0.0.1.%d" % self.port],
+            [exim, "-bdf", "-C", self.conf, "-oX", "<; 127.0.0.1.%d" % self.port],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         wait_port(self.port)
 
