@@ -1,5 +1,6 @@
 EXTRA_DIST += contrib/ansible/mxwatch.yml contrib/apt \
-	contrib/container/Containerfile contrib/deb contrib/debian contrib/demo \
+	contrib/container/Containerfile contrib/container/compose.yml \
+	contrib/container/prometheus.yml contrib/deb contrib/debian contrib/demo \
 	contrib/demo-cluster contrib/sources contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages \
