@@ -34,43 +34,52 @@ function alertLine(a) {
 	return li;
 }
 function causeAlerts(c) {
-	var ul = el("ul", "cause-alerts"), first;
-	c.alerts.slice(0, ALERTS).forEach(function (a) { ul.appendChild(alertLine(a)); });
+	var ul = el("ul", "cause-alerts"), shown = c.alerts.slice(0, ALERTS), rest, first;
+	shown.forEach(function (a) { ul.appendChild(alertLine(a)); });
 	if (c.alerts.length > ALERTS) add(ul, "li", "soft", "and " + group(c.alerts.length - ALERTS) + " more: mxwatchctl alerts");
-	first = c.domains.slice(0, ALERTS);
+	rest = c.domains.filter(function (d) { return !shown.some(function (a) { return a.domain === d.domain; }); });
+	first = rest.slice(0, ALERTS);
 	if (first.length > 0) {
-		var li = add(ul, "li", "soft", "Domains: ");
+		var li = add(ul, "li", "soft", shown.length > 0 ? "Other domains: " : "Domains: ");
 		first.forEach(function (d) { link(li, "", d.domain, pin(d.domain)); words(li, " "); });
-		if (c.domains.length > first.length) link(li, "", "and " + group(c.domains.length - first.length) + " more", only(c.primary || c.title));
+		if (rest.length > first.length) link(li, "", "and " + group(rest.length - first.length) + " more", only(c.primary || c.title));
 	}
 	return ul;
 }
-function causeLine(c) {
-	var li = el("li", "cause"), m = causeMark(c), line = add(li, "div", "cause-line " + m[0]), open = unfolded.has(c.key), fold, cost, cell, until, tags, ul;
-	fold = button(line, "fold", m[1], function () {
+/* What is behind a line is opened by a button that says how much it is. */
+function foldOf(to, c) {
+	var open = unfolded.has(c.key), id = "cause-" + c.key, text = c.alerts.length > 0 ? count(c.alerts.length, "alert", "alerts") : "domains";
+	var fold = button(to, "fold", text, function () {
 		if (open) unfolded.delete(c.key); else unfolded.add(c.key);
 		renderCauses();
-		var again = document.querySelector("#causes [aria-controls=" + CSS.escape(fold.getAttribute("aria-controls")) + "]");
+		var again = document.querySelector("#causes [aria-controls=" + CSS.escape(id) + "]");
 		if (again) again.focus();
 	});
 	fold.setAttribute("aria-expanded", open);
-	fold.setAttribute("aria-controls", "cause-" + c.key);
-	fold.setAttribute("aria-label", m[2] + ": alerts about " + c.title);
-	fold.title = m[2];
+	fold.setAttribute("aria-controls", id);
+	fold.setAttribute("aria-label", text + " about " + c.title);
+}
+function causeLine(c) {
+	var li = el("li", "cause"), m = causeMark(c), line = add(li, "div", "cause-line " + m[0]), mark = add(line, "span", "mark", m[1]), cost, cell, until, tags, ul;
+	mark.setAttribute("role", "img");
+	mark.setAttribute("aria-label", m[2]);
+	mark.title = m[2];
 	if (c.domains.length === 1) link(line, "who", c.title, pin(c.domains[0].domain));
 	else if (c.domains.length > 1) link(line, "who", c.title, only(c.primary || c.title));
 	else add(line, "span", "who", c.title);
-	cost = add(line, "span", "why", c.key === "mending" ? "what is queued goes" : c.key === "held" ? "an operator holds all mail" : c.text || c.state);
+	cost = add(line, "span", "why", c.key === "mending" ? "what is queued goes" : c.key === "held" ? "an operator holds all mail" : c.text);
 	cost.title = clean(c.text);
 	cell = add(line, "span", "since");
 	if (c.since) time(cell, c.since);
 	add(line, "span", "hit", c.domains.length === 0 ? "" : c.down > 0 ? count(c.down, "domain down", "domains down") : count(c.domains.length, "domain", "domains"));
-	add(line, "span", "cost", c.messages > 0 ? count(c.messages, "message", "messages") + ", " + bytes(c.bytes) : "nothing queued");
+	add(line, "span", "cost", c.messages > 0 ? count(c.messages, "message", "messages") : "nothing queued");
+	add(line, "span", "size", c.messages > 0 ? bytes(c.bytes) : "");
 	until = add(line, "span", "until" + (isNear(c.expiry) ? " bad" : ""), c.expiry ? "first expires " : "");
 	if (c.expiry) time(until, c.expiry);
 	tags = add(line, "span", "tags");
 	causeTags(c).forEach(function (t) { add(tags, "span", "tag " + t[0], t[1]); });
-	if (open) {
+	foldOf(tags, c);
+	if (unfolded.has(c.key)) {
 		ul = li.appendChild(causeAlerts(c));
 		ul.id = "cause-" + c.key;
 	}

@@ -15,17 +15,37 @@ function tile(i, value, key, name, bad) {
 	set(li.children[1], key);
 	attr(li, "title", name || "");
 }
+/* How many are what else; each leads to them. */
+function updateStates(tile) {
+	var of = {}, e = tile.querySelector(".states"), kinds = ["down", "suspect", "recovering", "unknown", "disabled", "maintenance", "removed"];
+	var tally = function (k) { of[k] = (of[k] || 0) + 1; };
+	domains.forEach(function (d) {
+		tally(stateOf(d));
+		if (d.maintenance) tally("maintenance");
+		if (isRemoved(d)) tally("removed");
+	});
+	if (!e) {
+		words(tile, " ");
+		e = add(tile, "span", "states");
+	}
+	kinds = kinds.filter(function (k) { return of[k] > 0; });
+	if (!differs(e, JSON.stringify(kinds.map(function (k) { return [k, of[k]]; })))) return;
+	e.replaceChildren();
+	kinds.forEach(function (k) {
+		link(e, "is-" + k, group(of[k]) + "\u00A0" + (k === "maintenance" ? "in maintenance" : k), only(k));
+	});
+}
 function updateTiles() {
-	var n = 0, size = 0, old = 0, next = 0, up = 0, removed = 0, s = status.spool || {}, r = status.reports || {};
+	var n = 0, size = 0, old = 0, next = 0, up = 0, s = status.spool || {}, r = status.reports || {};
 	domains.forEach(function (d) {
 		n += messages(d);
 		size += num(queue(d).bytes);
 		old = least(old, oldest(d));
 		next = least(next, expiry(d));
 		up += d.state === "up" ? 1 : 0;
-		removed += isRemoved(d) ? 1 : 0;
 	});
-	tile(0, group(up) + " of " + group(domains.length), "up" + (removed > 0 ? ", " + group(removed) + " removed" : ""));
+	tile(0, group(up) + " of " + group(domains.length), "up");
+	updateStates($("tiles").children[0]);
 	tile(1, group(n), (n === 1 ? "message" : "messages") + " queued, " + bytes(size));
 	tile(2, old ? duration(now() - old) : "\u2013", "oldest", old ? exact(old) : "");
 	tile(3, next ? next > now() ? "in " + duration(next - now()) : "now" : "\u2013", "first expires", next ? exact(next) : "", isNear(next));
@@ -34,11 +54,16 @@ function updateTiles() {
 	tile(6, group((status.smtpd || {}).sessions) + " / " + group((status.delivery || {}).connections), "in / out", "Connections");
 }
 function updateSummary() {
-	var states = {}, down, n = 0, worst, text;
-	domains.forEach(function (d) { states[d.state] = (states[d.state] || 0) + 1; n += needsAttention(d) ? 1 : 0; });
+	var states = {}, down, planned = 0, n = 0, worst, text;
+	domains.forEach(function (d) {
+		states[d.state] = (states[d.state] || 0) + 1;
+		planned += d.state === "down" && d.maintenance ? 1 : 0;
+		n += needsAttention(d) ? 1 : 0;
+	});
 	down = states.down || 0;
-	worst = down ? "down" : states.recovering ? "recovering" : states.suspect ? "suspect" : "up";
-	text = domains.length === 0 ? "\u2013 Nothing to watch" : n === 0 && causesAll.length === 0 ? MARK.up + " All is well" : down > 0 ? MARK.down + " " + count(down, "domain is down", "domains are down") :
+	worst = down > planned ? "down" : domains.length === 0 || down ? "suspect" : states.recovering ? "recovering" : states.suspect ? "suspect" : "up";
+	text = domains.length === 0 ? "\u2013 Nothing to watch" : n === 0 && causesAll.length === 0 ? MARK.up + " All is well" : down > 0 ? MARK.down + " " + count(down, "domain is down", "domains are down") +
+		(planned === 0 ? "" : planned < down ? ", " + group(planned) + " in maintenance" : ", in maintenance") :
 		n === 0 ? MARK.suspect + " Domains are well" : MARK[worst === "up" ? "suspect" : worst] + " " + count(n, "domain needs", "domains need") + " attention";
 	set($("summary"), text);
 	attr($("summary"), "class", "is-" + (n > 0 && worst === "up" ? "suspect" : worst));
@@ -59,7 +84,7 @@ function clusterTrouble(c, t) {
 }
 function updateTrouble() {
 	var t = [], s = status || {}, e = $("trouble");
-	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: what is shown is of ", lastGood, ""] : ["mxwatchd does not answer"]);
+	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: what is shown is of ", lastGood, "; it is asked again"] : ["mxwatchd does not answer; it is asked again every few seconds"]);
 	if (status && s.ready === false) t.push(["not ready: " + (str(s.not_ready) || "starting")]);
 	if (s.spool && s.spool.accepting === false) t.push(["the spool is " + str(s.spool.state) + ": new mail is refused for now"]);
 	if (s.config && s.config.reload_ok === false) t.push(["the last configuration was refused: an older one is in force"]);

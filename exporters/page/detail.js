@@ -228,16 +228,17 @@ function makeFigures(e, d) {
 	}
 }
 function makeAges(e, data, d) {
-	var all = objects(data.ages), life = num(queue(d).lifetime_seconds), most, last = -1, ol;
+	var all = objects(data.ages), life = num(queue(d).lifetime_seconds), most, first = all.length, last = -1, ol;
 	sayNodes(e, data, d);
-	all.forEach(function (a, i) { if (num(a.messages) > 0) last = i; });
+	all.forEach(function (a, i) { if (num(a.messages) > 0) { first = Math.min(first, i); last = i; } });
 	if (last < 0) {
 		if (silentOf(data).length === 0) add(e, "p", "soft", "Nothing is queued.");
 		return;
 	}
 	most = Math.max.apply(null, all.map(function (a) { return num(a.messages); }));
 	ol = add(e, "ol", "ages");
-	all.slice(0, last + 1).forEach(function (a, i) {
+	all.forEach(function (a, i) {
+		if (i < first || i > last) return;
 		var from = i > 0 ? num(all[i - 1].le) : 0, li = add(ol, "li"), bar;
 		add(li, "span", "soft", a.le === null ? "over " + duration(from) : i === 0 ? "to " + duration(a.le) : duration(from) + " to " + duration(a.le));
 		bar = add(add(li, "span", "bar"), "span", life > 0 && from >= life * .8 ? "crit" : life > 0 && from >= life * .5 ? "warn" : "fill");
@@ -293,6 +294,13 @@ function turnPage(d, after) {
 	askDetails();
 	renderDetail(d, true);
 }
+/* The roles are said, since on a phone a message is no line of a table to look at. */
+var HEADS = ["Id", "From", "To", "Size", "Came", "Tries", "Expires", "State"];
+function tableRow(to) {
+	var tr = add(to, "tr");
+	tr.setAttribute("role", "row");
+	return tr;
+}
 function makeMessages(e, data, d, own) {
 	var all = objects(data.messages), t, head, body;
 	sayNodes(e, data, d);
@@ -301,12 +309,18 @@ function makeMessages(e, data, d, own) {
 		return;
 	}
 	t = add(add(e, "div", "scroll"), "table", "messages");
-	head = add(add(t, "thead"), "tr");
-	["Id", "From", "To", "Size", "Came", "Tries", "Expires", "State"].forEach(function (h) { add(head, "th", "", h).scope = "col"; });
+	t.setAttribute("role", "table");
+	t.setAttribute("aria-label", "Messages");
+	head = tableRow(add(t, "thead"));
+	HEADS.forEach(function (h) {
+		var th = add(head, "th", h === "Size" || h === "Tries" ? "n" : "", h);
+		th.scope = "col";
+		th.setAttribute("role", "columnheader");
+	});
 	body = add(t, "tbody");
 	all.forEach(function (m) {
-		var tr = add(body, "tr"), to = objects(m.rcpts), said, td;
-		add(tr, "td", "mono", str(m.id));
+		var tr = tableRow(body), to = objects(m.rcpts), said, td;
+		add(add(tr, "td"), "span", "mono", str(m.id));
 		add(tr, "td", "", str(m.sender) || "<>");
 		said = to.map(function (r) { return str(r.address) + (r.reply ? " (" + str(r.reply) + ")" : ""); }).join(", ");
 		td = add(tr, "td", "", said + (num(m.recipients) > to.length ? " and " + group(m.recipients - to.length) + " more" : ""));
@@ -316,12 +330,27 @@ function makeMessages(e, data, d, own) {
 		td = add(tr, "td", isNear(num(m.expiry)) ? "bad" : "");
 		if (m.expiry) time(td, m.expiry); else words(td, "held");
 		add(tr, "td", "", str(m.state) + (m.damaged ? ", damaged" : ""));
+		Array.from(tr.children).forEach(function (cell, i) {
+			cell.setAttribute("role", "cell");
+			cell.dataset.head = HEADS[i];
+		});
 	});
 	t = add(e, "p", "pages");
 	if (d.pages > 1) button(t, "", "Back", function () { turnPage(own); });
 	if (data.next) button(t, "", "Next page", function () { turnPage(own, str(data.next)); });
 	words(t, " Page " + d.pages + (data.next ? "" : ", the last") + ". ");
 	sentence(t, "`mxwatchctl show ID` has one of them.");
+}
+
+function renderTrend(e, name) {
+	if (e.children.length === 0) {
+		add(e, "div");
+		add(e, "p", "scale soft");
+		add(e, "p", "legend soft");
+	}
+	showTrend(e.children[0], name, 440, 90, 6);
+	if (e.children[0].dataset.key === "none") set(e.children[0], "Not known yet.");
+	sayTrend(e.children[2], e.children[1], name);
 }
 
 /* The brief document has the domain at once; /api/v1/why the whole of it, soon. */
@@ -348,8 +377,7 @@ function renderDetail(own, turned) {
 		if (primariesOf(full).length === 0) add(e, "p", "soft", "None is known yet.");
 	});
 	part(own, "ages", [data.ages, full.owner], function (e) { if (!trouble(e, data.ages, full)) makeAges(e, data.ages, full); });
-	showTrend(own.parts.trend, d.domain, 440, 90, 6);
-	if (own.parts.trend.dataset.key === "none") set(own.parts.trend, "Not known yet.");
+	renderTrend(own.parts.trend, d.domain);
 	part(own, "record", [data.record, full.flush && full.flush.start, full.flush && full.flush.end], function (e) { if (!trouble(e, data.record)) makeRecord(e, data.record, full); });
 	part(own, "events", data.record, function (e) { if (!trouble(e, data.record)) makeEvents(e, data.record); });
 	part(own, "messages", [data.messages, full.pages, full.owner], function (e) { if (!trouble(e, data.messages, full)) makeMessages(e, data.messages, full, own); });

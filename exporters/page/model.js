@@ -93,7 +93,13 @@ function isMending(d) { return d.state === "recovering" && !d.breaker && !alerts
 function isOnlyHeld(d) { return d.state === "up" && queue(d).on_hold === true && !d.breaker && !alertsOf.has(d.domain) && !primariesOf(d).some(fails); }
 function newCause(key, title) {
 	return { key: key, title: title, primary: "", domains: [], alerts: [], down: 0, messages: 0, bytes: 0, oldest: 0, expiry: 0,
-		since: 0, text: "", state: "", maintained: 0 };
+		since: 0, text: "", why: "", state: "", maintained: 0 };
+}
+/* Of a domain that is not down, why it needs attention all the same. */
+function whyOf(d) {
+	return d.owner === "" ? "no node has its mail" : isNear(expiry(d)) ? "mail is about to expire" : num(d.expired_1d) > 0 ? "mail has expired" :
+		d.state === "recovering" || d.state === "suspect" || d.state === "down" ? d.state : primariesOf(d).some(fails) ? "one of its primaries fails" :
+		messages(d) > 0 ? "mail waits" : "its state is not known yet";
 }
 function least(a, b) { return a === 0 ? b : b === 0 ? a : Math.min(a, b); }
 function addDomain(c, d) {
@@ -107,6 +113,7 @@ function addDomain(c, d) {
 	if (d.state !== "up") c.since = least(c.since, num(d.state_since));
 	if (!c.text && d.breaker) c.text = "refuses what it should take: " + str(d.breaker.reply);
 	if (!c.text) c.text = str(d.cause) || str(d.trouble);
+	if (!c.why) c.why = whyOf(d);
 }
 function rankOf(c) {
 	var loud = c.alerts.filter(function (a) { return !a.silenced && a.state !== "pending"; });
@@ -129,6 +136,7 @@ function finish(c) {
 		c.since = num(p.reach_since) || c.since;
 	}
 	if (!c.text && c.alerts.length > 0) c.text = str(c.alerts[0].summary);
+	if (!c.text) c.text = c.why;
 	if (!c.since) c.since = c.alerts.reduce(function (t, a) { return least(t, num(a.since)); }, 0);
 	return c;
 }

@@ -235,5 +235,7 @@ $("span").addEventListener("change", askOutages);
 window.addEventListener("hashchange", function () { if (status) readAddress(); });
 window.addEventListener("scroll", onScroll, { passive: true });
 window.addEventListener("resize", onResize);
+window.addEventListener("beforeprint", function () { print(true); });
+window.addEventListener("afterprint", function () { print(false); });
 pollStatus();
 pollOutages();

@@ -5,6 +5,7 @@
 
 var OVER = 10; /* lines more than there is room for, above and below */
 var WHOLE = 60; /* so few are all there, and found by the search of the browser */
+var PRINTED = 1000; /* on paper: there is no window to scroll */
 
 var SORTS = {
 	domain: { by: function (d) { return d.domain; }, down: false },
@@ -20,7 +21,7 @@ var rows = new Map(); /* the lines that are in the document, by domain */
 var view = []; /* the domains that fit the filter, in their order */
 var place = new Map(); /* of each in it */
 var cursor = ""; /* the line that arrows go on from */
-var lineHeight = 25;
+var lineHeight = 25, printed = false;
 
 /* ---- what is shown */
 
@@ -83,8 +84,11 @@ function showTags(e, d) {
 }
 function stateText(d, s) {
 	var f = d.flush;
-	if (f && f.running === true) return MARK[s] + " " + s + ", " + group(num(f.total) - num(f.remaining)) + " of " + group(f.total);
+	if (f && f.running === true && num(f.total) > 0) return MARK[s] + " " + s + ", " + Math.floor(100 * (1 - num(f.remaining) / f.total)) + "\u00A0%";
 	return MARK[s] + " " + s;
+}
+function flushText(f) {
+	return f && f.running === true ? "flush: " + group(num(f.total) - num(f.remaining)) + " of " + count(num(f.total), "message", "messages") : "";
 }
 function showProbe(e, d) {
 	var p = mainPrimary(d), all = primariesOf(d), ill = all.filter(fails).length, bad = p && fails(p), text;
@@ -93,7 +97,7 @@ function showProbe(e, d) {
 	else if (bad) text = "\u2715 " + str(p.primary) + " failed" + (p.failed_phase ? ", " + str(p.failed_phase) : "") + ": " + (str(p.text) || "no reply");
 	else text = "\u2713 " + str(p.primary) + " " + millis(probeTime(p)) + (ill > 0 ? " (" + ill + " of " + all.length + " fail)" : "");
 	set(e, text);
-	e.title = clean(text);
+	e.title = clean(text) + (p && p.last_run ? ", probed " + exact(num(p.last_run)) : "");
 	e.className = "c-probe" + (bad ? " bad" : ill > 0 ? " warning" : "");
 }
 function updateRow(r, d, i) {
@@ -103,7 +107,8 @@ function updateRow(r, d, i) {
 	attr(r.name, "aria-expanded", open);
 	attr(r.name, "tabindex", d.domain === (cursor || (view[0] && view[0].domain)) ? 0 : -1);
 	set(r.state, stateText(d, s));
-	setTime(r.since, num(d.state_since), true);
+	attr(r.state, "title", flushText(d.flush));
+	setTime(r.since, d.flush && d.flush.running === true ? 0 : num(d.state_since), true);
 	showTags(r.tags, d);
 	set(r.queued, messages(d) > 0 ? group(messages(d)) : "\u2013");
 	set(r.size, messages(d) > 0 ? bytes(q.bytes) : "");
@@ -143,6 +148,11 @@ function spacer(id, height) {
 	e.firstChild.style.height = height + "px";
 	e.hidden = height <= 0;
 }
+/* What spans all columns spans those that there are: more would take their room. */
+function fitSpans() {
+	var n = Array.from($("heads").children).filter(function (th) { return th.offsetWidth > 0; }).length;
+	document.querySelectorAll(".spacer > td, .detail > td").forEach(function (td) { if (td.colSpan !== n) td.colSpan = n; });
+}
 /* Height of a line as the style has it, and of the details as they are. */
 function measure() {
 	var r = rows.values().next().value, h;
@@ -151,7 +161,8 @@ function measure() {
 }
 function putRows() {
 	var body = $("rows"), box = body.getBoundingClientRect(), from = 0, to = view.length, keep = new Set(), next, i, r, d, open;
-	if (view.length > WHOLE) {
+	if (printed) to = Math.min(to, PRINTED);
+	else if (view.length > WHOLE) {
 		from = Math.max(0, lineAt(-box.top) - OVER);
 		to = Math.min(view.length, lineAt(window.innerHeight - box.top) + 1 + OVER);
 		from = Math.min(from, Math.max(0, to - 1));
@@ -175,9 +186,11 @@ function putRows() {
 		if (next === open.tr) next = next.nextSibling; else body.insertBefore(open.tr, next);
 	}
 	details.forEach(function (one, name) { if (!keep.has(name)) one.tr.remove(); });
-	spacer("above", top(from));
-	spacer("below", top(view.length) - top(to));
-	wantHistory(Array.from(keep));
+	spacer("above", printed ? 0 : top(from));
+	spacer("below", printed ? 0 : top(view.length) - top(to));
+	$("cut").hidden = to - from === view.length || !printed;
+	set($("cut"), "The first " + group(PRINTED) + " of " + group(view.length) + ".");
+	if (!printed) wantHistory(Array.from(keep));
 }
 
 /* Whether the line, or what is open behind it, is in the window. */
@@ -209,6 +222,7 @@ function renderTable(refresh) {
 	choose();
 	measure();
 	putRows();
+	fitSpans();
 	measure();
 	hold();
 	set($("domains-title"), view.length === all ? count(all, "domain", "domains") : group(view.length) + " of " + count(all, "domain", "domains"));
@@ -217,11 +231,16 @@ function renderTable(refresh) {
 	set($("none"), all === 0 ? "No domain is configured: a domain section in mxwatchd.conf(5) has its primaries, and then it is watched here." : "No domain fits the filter.");
 	$("close-all").hidden = at.open.length < 2;
 	set($("close-all"), "Close " + count(at.open.length, "row", "rows"));
-	set($("trend-title"), "Last " + spanText());
+	set($("trend-title"), view.length > 0 ? "Last " + spanText() : "Trend");
 	document.querySelectorAll("th[data-sort]").forEach(function (th) {
 		var on = at.sort.replace(/^-/, "") === th.dataset.sort;
 		attr(th, "aria-sort", !on ? "none" : at.sort[0] === "-" ? "descending" : "ascending");
 	});
+}
+
+function print(yes) {
+	printed = yes;
+	if (status && at.view === "domains") renderTable(false);
 }
 
 /* ---- keyboard */

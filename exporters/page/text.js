@@ -128,7 +128,7 @@ function sentence(to, text) {
 /* What a shell would take for more than a word is not offered to be typed. */
 function isWord(s) { return /^[A-Za-z0-9._:\[\]-]+$/.test(s) && s[0] !== "-"; }
 function command(to, text, what) {
-	var li = add(to, "li"), code = add(li, "code", "", text);
+	var li = add(to, "li"), code = add(li, "code");
 	var done = function () { b.textContent = "Copied"; setTimeout(function () { b.textContent = "Copy"; }, 1500); };
 	/* what is left without TLS, or when the browser says no: the text is selected at least */
 	var select = function () {
@@ -138,6 +138,10 @@ function command(to, text, what) {
 		selected.addRange(range);
 		if (document.execCommand("copy")) done();
 	};
+	text.split(" ").forEach(function (word, i) {
+		if (i > 0) words(code, " ");
+		add(code, "span", "", word);
+	});
 	var b = button(li, "copy", "Copy", function () {
 		if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, select); else select();
 	});

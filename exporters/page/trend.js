@@ -18,6 +18,7 @@ function takeHistory(h) {
 }
 function spanText() { return span >= POINTS ? "day" : duration((span - 1) * STEP); }
 
+function most(values) { return Math.max.apply(null, values.map(num).concat(0)); }
 function path(values, step, height, top) {
 	var text = "", pen = false;
 	values.forEach(function (v, i) {
@@ -30,10 +31,10 @@ function path(values, step, height, top) {
 function trend(h, width, height, strip) {
 	var pad = new Array(Math.max(0, span - h.depth.length)).fill(null), depth = pad.concat(h.depth.slice(-span));
 	var probe = pad.concat(h.probe.slice(-span)), state = h.state.slice(-span), step = width / Math.max(1, span - 1);
-	var most = Math.max.apply(null, h.depth.map(num).concat(0)), slow = Math.max.apply(null, h.probe.map(num).concat(1));
-	var floor = height - strip - 1, line = path(depth, step, floor, Math.max(1, most)), i, to, image;
+	var deep = most(h.depth), slow = Math.max(1, most(h.probe));
+	var floor = height - strip - 1, line = path(depth, step, floor, Math.max(1, deep)), i, to, image;
 	image = svg("svg", { "class": "spark", viewBox: "0 0 " + width + " " + height, preserveAspectRatio: "none", role: "img",
-		"aria-label": "Last " + spanText() + ": up to " + count(most, "message", "messages") + " queued, probes up to " + group(slow) + " ms" });
+		"aria-label": "Last " + spanText() + ": up to " + count(deep, "message", "messages") + " queued, probes up to " + group(slow) + " ms" });
 	if (line) {
 		image.appendChild(svg("path", { "class": "area", d: line + "L" + width + " " + floor + "L" + (pad.length * step).toFixed(1) + " " + floor + "Z" }));
 		image.appendChild(svg("path", { "class": "depth", d: line, "vector-effect": "non-scaling-stroke" }));
@@ -45,7 +46,7 @@ function trend(h, width, height, strip) {
 		image.appendChild(svg("rect", { "class": "strip-" + (LETTER[state[i]] ? state[i] : "q"), x: Math.min(width - 2, (pad.length + i) * step).toFixed(1),
 			y: height - strip, width: Math.max(2, (to - i) * step).toFixed(1), height: strip }));
 	}
-	image.appendChild(svg("title", {})).textContent = "up to " + group(most) + " queued, probes up to " + group(slow) + " ms";
+	image.appendChild(svg("title", {})).textContent = "up to " + group(deep) + " queued, probes up to " + group(slow) + " ms";
 	return image;
 }
 /* Into a cell; nothing is drawn anew that is the same. */
@@ -57,6 +58,22 @@ function showTrend(e, name, width, height, strip) {
 	/* a daemon that has just begun: its one point is all the time there is */
 	if (span === 2 && h.depth.length === 1) h = { depth: [h.depth[0], h.depth[0]], probe: [h.probe[0], h.probe[0]], state: h.state + h.state };
 	e.appendChild(trend(h, width, height, strip));
+}
+
+/* What the large one shows: its time, and the heights of its curves. */
+function sayTrend(e, scale, name) {
+	var h = history.get(name), last = h && h.depth.length > 0 ? h.last : 0, from = last - (span - 1) * STEP;
+	scale.hidden = e.hidden = !last;
+	if (!last || !differs(e, [last, h.depth.length, span].join(" "))) return;
+	e.replaceChildren();
+	[["queued", "up to " + group(most(h.depth)) + " queued"], ["probed", "probes up to " + group(most(h.probe)) + "\u00A0ms"]].forEach(function (k) {
+		var s = add(e, "span");
+		add(s, "i", "swatch " + k[0]);
+		words(s, k[1]);
+	});
+	scale.replaceChildren();
+	time(scale, from);
+	add(scale, "span", "", "now");
 }
 
 /* Those that are shown are asked for by name, a minute old at most. */
@@ -75,5 +92,6 @@ function wantHistory(names) {
 		if (at.view !== "domains") return;
 		set($("trend-title"), "Last " + spanText());
 		putRows();
+		details.forEach(function (d) { renderTrend(d.parts.trend, d.name); });
 	}).catch(function () { setTimeout(function () { historyAsked = false; }, 10000); });
 }

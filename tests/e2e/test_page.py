@@ -277,11 +277,21 @@ def test_what_is_refused_is_said_once(chrome):
         chrome.errors()
         # a minute later all is asked again, except for that
         chrome.run("const now = performance.now.bind(performance);"
-                   "performance.now = () => now() + 60000")
+                   "performance.now = () => now() + 60000;"
+                   "window.dispatchEvent(new Event('scroll'))")
         for what in ("why", "ages"):
             wait_for(lambda: len([a for a in api.asked if a.startswith("/api/v1/" + what)]) == 2,
                      15, what)
         assert len([a for a in api.asked if a.startswith("/api/v1/messages")]) == 1
+
+
+def test_it_never_answered(chrome):
+    with Api(document(2)) as api:
+        api.down = True
+        chrome.go(api.url)
+        chrome.wait_text("#trouble", "mxwatchd does not answer; it is asked again")
+        assert chrome.text("#summary") == "No answer"
+        chrome.errors()
 
 
 def test_a_cluster(chrome):
@@ -462,10 +472,14 @@ def test_states(chrome):
     s = document(8)
     for d, over in zip(s["domains"], STATES.values()):
         d.update(over)
+    s["domains"][3]["state"] = "down"  # the one in maintenance
+    s["domains"][7]["maintenance"] = STATES["maintenance, held"]["maintenance"]
     with Api(s) as api:
         chrome.emulate(1400, 900)
         chrome.go(api.url)
         chrome.wait_text("#rows", "domain0007")
+        assert chrome.text("#summary") == "\u25bc 2\u00a0domains are down, in maintenance"
+        assert chrome.run("return document.getElementById('summary').className") == "is-suspect"
         for i, (tag, _) in enumerate(STATES.items()):
             name = "domain%04d.example.org" % i
             wait_row(chrome, name, tag.replace("\u00a0", " "))

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from lib import browser
-from lib.page import DAY, HOSTERS, Api, alert, document, domain, no_overflow, shot
+from lib.page import (DAY, HOSTERS, Api, alert, alerts_of, document, domain, no_overflow,
+                      shot)
 from lib.wait import wait_for
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
@@ -43,6 +44,13 @@ def opened(b):
                      " r.querySelector('.name').textContent)"))
 
 
+# What is said of cost and time and does not fit where it is said.
+CUT_OFF = ("return [...document.querySelectorAll('.cause-line > .hit, .cause-line > .cost,"
+           " .cause-line > .size, .cause-line > .until, .cause-line > .tags, .row > .n,"
+           " .row > .c-state')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+           ".map(e => e.className + ': ' + e.textContent)")
+
+
 def click(b, css):
     b.run("document.querySelector(arguments[0]).click()", css)
 
@@ -71,12 +79,12 @@ def test_which_primary_what_it_costs_and_until_when(chrome):
         b, a, mending, silent = lines(chrome)
         # The one of which mail expires today comes first, though the other is larger.
         for line, part in ((b, HOSTERS[1][0]), (b, "connect: connection refused"),
-                           (b, "8 domains down"), (b, "11536 messages, 440 MiB"),
+                           (b, "8 domains down"), (b, "11536 messages | 440 MiB"), (b, "8 alerts"),
                            (b, "first expires in 14 h"), (a, HOSTERS[0][0]), (a, "2 d ago"),
                            (a, "20 domains down"), (a, "26040 messages"), (a, "in 11 d"),
                            (mending, "recovering"), (mending, "6 domains"),
                            (silent, HOSTERS[2][0]), (silent, "silenced"),
-                           (silent, "2 domains down")):
+                           (silent, "2 domains down"), (silent, "2 alerts")):
             assert part in line, (part, lines(chrome))
         assert plain(chrome.text("#alerts-title")) == \
             "3 causes, 1 silenced, 36 domains, 45360 messages wait"
@@ -92,6 +100,45 @@ def test_which_primary_what_it_costs_and_until_when(chrome):
         assert [c == RED["light"] for _, c in red[:9]] == [True] * 8 + [False], red[:9]
         assert names(chrome)[0] == "domain0207.example.org"
         shot(chrome, "300")
+        assert chrome.run(CUT_OFF) == []
+        # how many are what, and a way to them
+        assert plain(chrome.text("#tiles li")).split() == "264 of 300 up 30 down 6 recovering".split()
+        click(chrome, ".states .is-recovering")
+        wait_for(lambda: plain(chrome.text("#domains-title")) == "6 of 300 domains", 10, "those")
+
+
+def worst(s):
+    """Of the primary whose domains expire first: name, domains, messages."""
+    down = [d for d in s["domains"] if d["state"] == "down"]
+    name = min(down, key=lambda d: d["queue"]["next_expiry"])["primaries"][0]["primary"]
+    theirs = [d for d in down if d["primaries"][0]["primary"] == name]
+    return name, len(theirs), sum(d["queue"]["messages"] for d in theirs)
+
+
+@pytest.mark.parametrize("n", (2, 5000))  # 300: the one before
+def test_at_a_glance(chrome, n):
+    """In light and dark: the primary, its cost and its time, all of it on the screen and
+    none of it cut off."""
+    s = document(n)
+    if n < 30:
+        s["domains"][1] = domain(207, int(s["time"]), domain="domain0001.example.org")
+        s["alerts"] = alerts_of(s["domains"], s["time"])
+    name, down, waiting = worst(s)
+    with Api(s) as api:
+        looked(chrome, api)
+        first = lines(chrome)[0].split(" | ")
+        assert first[1:3] == [name, "connect: connection refused"]
+        assert first[4:6] == ["%d domain%s down" % (down, "" if down == 1 else "s"),
+                              "%d messages" % waiting]
+        assert first[7:] == ["first expires in 14 h",
+                             "%d alert%s" % (down, "" if down == 1 else "s")]
+        assert 1 <= len(lines(chrome)) <= 5
+        assert chrome.run("return document.querySelector('tr.row').getBoundingClientRect()"
+                          ".bottom < 300")
+        for dark in (False, True):
+            chrome.emulate(1400, 900, dark)
+            assert color(chrome, "#causes .until") == RED["dark" if dark else "light"]
+            assert chrome.run(CUT_OFF) == []
 
 
 def test_alerts_lead_to_rows(chrome):
@@ -134,6 +181,19 @@ def test_causes_are_capped(chrome):
 
 # ---- the table
 
+def test_no_time_is_cut_off(chrome):
+    """The longest there are, at every width that has columns."""
+    s = document(60)
+    for d in s["domains"]:
+        d["queue"].update(messages=123456, bytes=987 * 2 ** 20, oldest=s["time"] - 9.99 * DAY,
+                          next_expiry=s["time"] + 9 * 3600 + 59 * 60 + 50)
+    with Api(s) as api:
+        looked(chrome, api)
+        for width in (1400, 1121, 1119, 900, 800):
+            chrome.emulate(width, 900)
+            assert chrome.run(CUT_OFF) == [], width
+
+
 @pytest.mark.parametrize("n", MANY)
 def test_rows_are_dense_and_few(chrome, n):
     """Twenty and more on a screen; of thousands those in sight are in the document."""
@@ -161,6 +221,11 @@ def test_rows_are_dense_and_few(chrome, n):
                              "...[...r.children].map(c => c.getBoundingClientRect().right)) -"
                              " document.getElementById('table').getBoundingClientRect().right")
             assert -16 < gap <= 0, "columns as wide as the table"
+            out = chrome.run("return [...document.querySelectorAll('.row > *')].filter(c =>"
+                             " c.getBoundingClientRect().bottom >"
+                             " c.parentNode.getBoundingClientRect().bottom + 1)"
+                             ".map(c => c.className + ' ' + c.textContent)")
+            assert out == [], "what a row has is in it"
             shot(chrome, "%d-%d" % (n, width))
         assert chrome.errors() == []
 
@@ -339,20 +404,32 @@ def test_several_rows_are_open(chrome, n):
         chrome.keys(ESCAPE)
         assert "domain=" not in chrome.run("return location.hash") and opened(chrome) == set()
         assert chrome.run("return document.getElementById('close-all').hidden")
-        assert chrome.errors() == []
-
-
-def test_rows_that_are_open_are_capped(chrome):
-    names_of = ["domain%04d.example.org" % i for i in range(12)]
-    with Api(document(300)) as api:
-        looked(chrome, api, "#sort=domain&" + "&".join("domain=" + x for x in names_of))
-        wait_for(lambda: chrome.run("return location.hash").count("domain=") == 12
-                 and len(opened(chrome)) > 0, 10, "some")
-        assert plain(chrome.text("#close-all")) == "Close 8 rows"
+        # no more than eight
+        some = ["domain=domain%04d.example.org" % i for i in range(min(n, 12))]
+        chrome.run("location.hash = '#sort=domain&' + arguments[0]", "&".join(some))
+        wait_for(lambda: plain(chrome.text("#close-all")) == "Close %d rows" % min(n, 8), 10)
         click(chrome, "#close-all")
         wait_for(lambda: opened(chrome) == set(), 10, "none")
         assert chrome.run("return location.hash") == "#sort=domain"
         assert chrome.focus() == "domains"
+        assert chrome.errors() == []
+
+
+def test_on_paper(chrome):
+    """All rows are printed, up to a thousand, and nothing that is only for a screen."""
+    with Api(document(1200)) as api:
+        looked(chrome, api, "#q=domain00")
+        chrome.command("Emulation.setEmulatedMedia", media="print")
+        for q, rows, cut in (("domain00", 100, False), ("", 1000, True)):
+            chrome.run("location.hash = '#q=' + arguments[0];"
+                       "window.dispatchEvent(new Event('beforeprint'))", q)
+            wait_for(lambda: len(names(chrome)) == rows, 10, "all rows")
+            assert chrome.run("return !document.getElementById('cut').hidden") == cut
+            assert chrome.run("return [...document.querySelectorAll('nav, .fold, .tools label')]"
+                              ".every(e => getComputedStyle(e).display === 'none')")
+            assert chrome.run("return document.getElementById('below').hidden")
+        chrome.run("window.dispatchEvent(new Event('afterprint'))")
+        assert len(names(chrome)) <= 60
 
 
 # ---- one domain
@@ -379,6 +456,7 @@ def test_a_domain(chrome, n):
         assert "mxwatchctl flush %s" % name in chrome.text(".part-commands")
         assert "preference 10" in chrome.text(".part-primaries")
         assert chrome.run("return document.querySelectorAll('.ages .fill, .ages .crit').length") > 2
+        wait_for(lambda: re.search(r"up to \d+ queued", plain(chrome.text(".part-trend"))), 10)
         rects = "return document.querySelectorAll('.part-record rect.%s').length"
         wait_for(lambda: chrome.run(rects % "down") == 2, 10, "outages as a timeline")
         assert chrome.run(rects % "draining") == 1, "and the flush behind one"
