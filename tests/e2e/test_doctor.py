@@ -149,9 +149,11 @@ def test_sick_then_well(stack):
                    smtpd_authorized_xforward_hosts=US)
     web.text["mta-sts.a.test"] = POLICY % ("enforce", "*.backup.test")
     dns.set(
-        backup_test='mx2 A %s\nmx2 TXT "v=spf1 ip4:192.0.2.0/28 " "a mx -all"\n'
+        backup_test='mx2 A %s\nmx2 TXT "v=spf1 ip4:192.0.2.0/28 " "include:spf.a.test -all"\n'
                     "_25._tcp.mx2 TLSA %s" % (US, tlsa(own[0])),
-        a_test=dns.zones["a.test"] + "\n@ MX 20 %s." % HOST, bl_test="2.0.0.127 A 127.0.0.2",
+        a_test=dns.zones["a.test"] + "\n@ MX 20 %s." % HOST +
+        '\nspf TXT "v=spf1 redirect=_spf.a.test"\n_spf TXT "v=spf1 a:mx2.backup.test ~all"',
+        bl_test="2.0.0.127 A 127.0.0.2",
         **{"2.0.192.in-addr.arpa": "25 PTR %s." % HOST})
     d.reload(smtpd='tls_cert = "%s" tls_key = "%s" message_size = "1M"' % own)
 

@@ -30,17 +30,20 @@ record(const char *text, uint8_t answers)
 	static struct dns_answer a;
 	struct net_addr who;
 	struct spf q;
+	enum spf_result what;
 	unsigned asked = 0;
 
 	MX_ASSERT(addr_parse(&who, "192.0.2.25", 0, ':') == 0);
 	spf_begin(&q, text, "mx2.test", &who);
-	while (spf_next(&q) >= SPF_ASK_ADDRS) {
+	while ((what = spf_next(&q)) >= SPF_ASK_ADDRS) {
 		/* ten terms, each with at most ten hosts behind it */
 		MX_ASSERT(asked < 10 + 10 * SPF_MX_MAX);
 		memset(&a, 0, sizeof(a));
 		a.status =
 		    (answers >> asked % 8 & 1) != 0 ? DNS_OK : DNS_NODATA;
 		a.n = a.status == DNS_OK;
+		if (what == SPF_ASK_TXT) /* of a record that is itself */
+			(void)strlcpy(a.txt_data, text, sizeof(a.txt_data));
 		asked++;
 		spf_answer(&q, &a);
 	}

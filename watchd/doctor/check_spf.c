@@ -36,6 +36,37 @@ say_refused(struct doctor_step *s, enum doctor_severity severity,
 	    s->addr.u.sa.sa_family == AF_INET ? '4' : '6', text);
 }
 
+/* Is the term in question in the record of another name? */
+static bool
+elsewhere(const struct doctor_step *s)
+{
+	const struct spf *q = s->data;
+
+	return strcmp(q->where, s->run->conf->hostname) != 0;
+}
+
+static void
+say_wrong(struct doctor_step *s)
+{
+	const char *host = s->run->conf->hostname;
+	const struct spf *q = s->data;
+	struct doctor_finding *f;
+
+	f = doctor_say(s->run, s->check, DOCTOR_WARNING,
+	    "the SPF record of %s is invalid at \"%s\"%s%s%s: some servers "
+	    "refuse mail because of that",
+	    host, q->why, elsewhere(s) ? " in that of " : "",
+	    elsewhere(s) ? q->where : "",
+	    q->lookups > SPF_LOOKUPS ? ", the 11th term with a look-up" :
+		q->voids > SPF_VOIDS ? ", the 3rd look-up of nothing" :
+				       "");
+	if (q->lookups > SPF_LOOKUPS)
+		doctor_remedy(f,
+		    "Name addresses (ip4:, ip6:) instead: 10 look-ups are "
+		    "allowed, those of included records among them "
+		    "(RFC 7208 4.6.4).");
+}
+
 static void
 say_result(struct doctor_step *s, enum spf_result result)
 {
@@ -59,16 +90,14 @@ say_result(struct doctor_step *s, enum spf_result result)
 		say_refused(s, DOCTOR_INFO, "does not mention");
 		break;
 	case SPF_PERMERROR:
-		doctor_say(s->run, s->check, DOCTOR_WARNING,
-		    "the SPF record of %s is invalid at \"%s\": some servers "
-		    "refuse mail because of that",
-		    host, q->why);
+		say_wrong(s);
 		break;
 	case SPF_UNJUDGED:
 		doctor_say(s->run, s->check, DOCTOR_INFO,
 		    "whether the SPF record of %s permits %s depends on "
-		    "\"%s\", which is not evaluated here",
-		    host, text, q->why);
+		    "\"%s\"%s%s, which is not evaluated here",
+		    host, text, q->why, elsewhere(s) ? " in that of " : "",
+		    elsewhere(s) ? q->where : "");
 		break;
 	default:
 		doctor_say(s->run, s->check, DOCTOR_INFO,
@@ -89,6 +118,8 @@ evaluate(struct doctor_step *s)
 		step_ask_addrs(s, q->name, on_asked);
 	else if (result == SPF_ASK_MX)
 		step_ask_mx(s, q->name, on_asked);
+	else if (result == SPF_ASK_TXT)
+		step_ask_txt(s, q->name, on_asked);
 	else {
 		say_result(s, result);
 		doctor_step_end(s);

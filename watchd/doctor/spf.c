@@ -9,9 +9,8 @@
 #include "base/mem.h"
 #include "net/prefix.h"
 
-#define LOOKUPS_MAX 10 /* terms with DNS look-ups, RFC 7208 4.6.4 */
-#define V4_BITS	    32u
-#define V6_BITS	    128u
+#define V4_BITS 32u
+#define V6_BITS 128u
 
 enum mechanism {
 	MECH_ALL,
@@ -161,10 +160,9 @@ parse_term(char *s, struct spf_term *t)
 	t->bits6 = V6_BITS;
 	t->mech = MECHS;
 	len = strcspn(p, "=:/");
-	if (p[len] ==
-	    '=') { /* a modifier: exp and unknown ones decide nothing */
+	if (p[len] == '=') { /* exp and unknown modifiers decide nothing */
 		t->redirect = len == 8 && strncasecmp(p, "redirect", 8) == 0;
-		return len > 0;
+		return len > 0 && (!t->redirect || take_domain(p + 9, t));
 	}
 	len -= take_qualifier(&p, t);
 	return take_mechanism(&p, len, t) && take_rest(s + (p - s), t);
@@ -189,17 +187,50 @@ bits_of(const struct spf *q, const struct spf_term *t)
 	return q->who.u.sa.sa_family == AF_INET ? t->bits4 : t->bits6;
 }
 
-static enum spf_result
-ask(struct spf *q, const struct spf_term *t)
+static struct spf_record *
+record_of(struct spf *q)
 {
-	if (++q->lookups > LOOKUPS_MAX)
+	return &q->record[q->n - 1];
+}
+
+/* Notes the term that the result is about. */
+static void
+note(struct spf *q, const char *term)
+{
+	(void)strlcpy(q->why, term, sizeof(q->why));
+	(void)strlcpy(q->where, record_of(q)->domain, sizeof(q->where));
+}
+
+static enum spf_result
+ask(struct spf *q, const char *name, enum spf_result what)
+{
+	if (++q->lookups > SPF_LOOKUPS)
 		return SPF_PERMERROR;
-	(void)strlcpy(q->name, t->domain[0] != '\0' ? t->domain : q->domain,
-	    sizeof(q->name));
+	(void)strlcpy(q->name, name, sizeof(q->name));
+	q->asked = what;
+	return what;
+}
+
+static enum spf_result
+ask_term(struct spf *q, const struct spf_term *t)
+{
 	q->says = t->says;
 	q->bits = bits_of(q, t);
-	q->asked = t->mech == MECH_A ? SPF_ASK_ADDRS : SPF_ASK_MX;
-	return q->asked;
+	q->redirecting = false;
+	return ask(q, t->domain[0] != '\0' ? t->domain : record_of(q)->domain,
+	    t->mech == MECH_A	   ? SPF_ASK_ADDRS :
+		t->mech == MECH_MX ? SPF_ASK_MX :
+				     SPF_ASK_TXT);
+}
+
+static void
+take_redirect(struct spf *q, const struct spf_term *t)
+{
+	struct spf_record *r = record_of(q);
+
+	(void)strlcpy(r->redirect, t->domain, sizeof(r->redirect));
+	(void)strlcpy(r->term, q->why, sizeof(r->term));
+	r->macro = t->macro;
 }
 
 /* Evaluates a term. SPF_NEUTRAL: go on with the next; *over: the result is
@@ -211,7 +242,8 @@ try_term(struct spf *q, const struct spf_term *t, bool *over)
 
 	*over = true;
 	if (t->mech == MECHS) {
-		q->redirects |= t->redirect;
+		if (t->redirect)
+			take_redirect(q, t);
 		*over = false;
 		return SPF_NEUTRAL;
 	}
@@ -227,7 +259,8 @@ try_term(struct spf *q, const struct spf_term *t, bool *over)
 		break;
 	case MECH_A:
 	case MECH_MX:
-		return ask(q, t);
+	case MECH_INCLUDE:
+		return ask_term(q, t);
 	default:
 		return SPF_UNJUDGED;
 	}
@@ -235,15 +268,83 @@ try_term(struct spf *q, const struct spf_term *t, bool *over)
 	return match ? t->says : SPF_NEUTRAL;
 }
 
-/* ---- the record */
+/* ---- a record */
+
+static void
+record_end(struct spf *q)
+{
+	mem_free(&q->record[--q->n].text);
+}
+
+/* False: an invalid term; it is noted. */
+static bool
+is_sound(struct spf *q)
+{
+	const char *at = record_of(q)->at;
+	struct spf_term t;
+	bool ok = true;
+	char *s;
+
+	while (ok && (s = next_term(&at)) != NULL) {
+		ok = parse_term(s, &t);
+		if (!ok)
+			note(q, s);
+		mem_free(&s);
+	}
+	return ok;
+}
+
+/* Enters a record, whose text it takes; false: it is invalid. */
+static bool
+record_begin(struct spf *q, char *text, const char *domain,
+    enum spf_result says)
+{
+	struct spf_record *r = &q->record[q->n++];
+
+	MX_ASSERT(q->n <= MX_COUNT(q->record));
+	memset(r, 0, sizeof(*r));
+	r->text = text;
+	r->at = text + strlen("v=spf1");
+	r->says = says;
+	(void)strlcpy(r->domain, domain, sizeof(r->domain));
+	return is_sound(q);
+}
+
+/* The record of an include or redirect is here. A redirect takes the place of
+ * the record that has it. None is an error (RFC 7208 5.2, 6.1). */
+static enum spf_result
+enter_found(struct spf *q)
+{
+	enum spf_result says = q->says;
+	char *text = q->found;
+
+	q->found = NULL;
+	if (text == NULL)
+		return SPF_PERMERROR;
+	if (q->redirecting) {
+		says = record_of(q)->says;
+		record_end(q);
+	}
+	return record_begin(q, text, q->name, says) ? SPF_NEUTRAL :
+						      SPF_PERMERROR;
+}
 
 /* Uses the answers; false: go on with the next term. */
 static bool
 resume(struct spf *q, enum spf_result *r)
 {
+	bool record = q->asked == SPF_ASK_TXT;
+
 	*r = SPF_TEMPERROR;
 	if (q->failed)
 		return true;
+	*r = SPF_PERMERROR;
+	if (q->voids > SPF_VOIDS)
+		return true;
+	if (record) {
+		*r = enter_found(q);
+		return *r != SPF_NEUTRAL;
+	}
 	*r = q->says;
 	if (q->matched)
 		return true;
@@ -252,24 +353,51 @@ resume(struct spf *q, enum spf_result *r)
 		*r = q->asked = SPF_ASK_ADDRS;
 		return true;
 	}
-	q->nmx = q->mx_at = 0;
 	return false;
 }
 
-static bool
-is_sound(struct spf *q)
+static enum spf_result
+redirect(struct spf *q)
 {
-	const char *at = q->at;
-	struct spf_term t;
-	char *s;
-	bool ok = true;
+	struct spf_record *r = record_of(q);
 
-	while (ok && (s = next_term(&at)) != NULL) {
-		(void)strlcpy(q->why, s, sizeof(q->why));
-		ok = parse_term(s, &t);
+	if (r->redirect[0] == '\0' && !r->macro)
+		return SPF_NEUTRAL;
+	note(q, r->term);
+	if (r->macro)
+		return SPF_UNJUDGED;
+	q->redirecting = true;
+	return ask(q, r->redirect, SPF_ASK_TXT);
+}
+
+/* The result of the current record, or a question. */
+static enum spf_result
+evaluate(struct spf *q)
+{
+	enum spf_result r;
+	struct spf_term t;
+	bool over = false;
+	char *s;
+
+	/* what was asked for an earlier term is over */
+	q->asked = SPF_NEUTRAL;
+	q->nmx = q->mx_at = 0;
+	q->matched = false;
+	while ((s = next_term(&record_of(q)->at)) != NULL) {
+		note(q, s);
+		MX_ASSERT(parse_term(s, &t));
 		mem_free(&s);
+		r = try_term(q, &t, &over);
+		if (over)
+			return r;
 	}
-	return ok;
+	return redirect(q);
+}
+
+static bool
+is_final(enum spf_result r)
+{
+	return r >= SPF_PERMERROR;
 }
 
 void
@@ -277,43 +405,53 @@ spf_begin(struct spf *q, const char *record, const char *domain,
     const struct net_addr *who)
 {
 	memset(q, 0, sizeof(*q));
-	q->record = mem_strdup(record);
-	q->at = q->record + strlen("v=spf1");
 	q->who = *who;
-	(void)strlcpy(q->domain, domain, sizeof(q->domain));
 	q->asked = SPF_NEUTRAL;
-	if (!is_sound(q))
+	if (!record_begin(q, mem_strdup(record), domain, SPF_PASS))
 		q->asked = SPF_PERMERROR;
 }
 
 void
 spf_end(struct spf *q)
 {
-	mem_free(&q->record);
+	while (q->n > 0)
+		record_end(q);
+	mem_free(&q->found);
 }
 
+/* Only a pass of an included record matches (RFC 7208 5.2). */
 enum spf_result
 spf_next(struct spf *q)
 {
-	enum spf_result r = SPF_NEUTRAL;
-	struct spf_term t;
-	bool over = false;
-	char *s;
+	enum spf_result r = SPF_NEUTRAL, says;
 
 	if (q->asked == SPF_PERMERROR)
 		return SPF_PERMERROR;
-	if (q->asked != SPF_NEUTRAL && resume(q, &r))
-		return r;
-	q->asked = SPF_NEUTRAL;
-	while (!over && (s = next_term(&q->at)) != NULL) {
-		(void)strlcpy(q->why, s, sizeof(q->why));
-		MX_ASSERT(parse_term(s, &t));
-		mem_free(&s);
-		r = try_term(q, &t, &over);
+	if (q->asked == SPF_NEUTRAL || !resume(q, &r))
+		r = evaluate(q);
+	while (!is_final(r) && q->n > 1) {
+		says = record_of(q)->says;
+		record_end(q);
+		r = r == SPF_PASS ? says : evaluate(q);
 	}
-	if (over)
-		return r;
-	return q->redirects ? SPF_UNJUDGED : SPF_NEUTRAL;
+	return r;
+}
+
+/* A name that has several records has none that is valid (4.5). */
+static void
+take_record(struct spf *q, const struct dns_answer *a)
+{
+	const char *text = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->n; i++)
+		if (spf_is_record(dns_txt_at(a, i))) {
+			text = dns_txt_at(a, i);
+			n++;
+		}
+	mem_free(&q->found);
+	if (n == 1)
+		q->found = mem_strdup(text);
 }
 
 void
@@ -323,8 +461,14 @@ spf_answer(struct spf *q, const struct dns_answer *a)
 		q->failed = true;
 		return;
 	}
-	if (a->status != DNS_OK)
+	if (a->status != DNS_OK || a->n == 0) {
+		q->voids += q->mx_at == 0; /* a host of an mx is no term */
 		return;
+	}
+	if (q->asked == SPF_ASK_TXT) {
+		take_record(q, a);
+		return;
+	}
 	if (q->asked == SPF_ASK_MX) {
 		for (; q->nmx < a->n && q->nmx < SPF_MX_MAX; q->nmx++)
 			(void)strlcpy(q->mx[q->nmx], a->mx[q->nmx].host,
