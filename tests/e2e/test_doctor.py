@@ -194,6 +194,21 @@ def test_a_look_at_all(stack):
     assert {x["domain"] for x in doctor["findings"]} == {"", "a.test"}
     wait_for(lambda: [a["alert"] for a in d.status()["alerts"] if a["state"] == "firing"] ==
              ["doctor_finding"], 15, "the alert")
+    # a restart knows what was found, and when
+    d.reload(options=options.replace('interval = "1s"', 'interval = "0s"') +
+             '\nalert "doctor_finding" { enabled = yes }\n')
+    wait_for(lambda: not d.status()["doctor"]["running"], 15, "the last run is over")
+    before = found(d, rc=1)
+    d.stop()
+    d.start()
+    after = found(d, rc=1)
+    assert after == before and after[1]["checked"] > 0
+    m = d.metrics()
+    assert m.get("doctor_findings", check="mx", severity="error") == 1
+    assert m.get("doctor_last_run_timestamp_seconds") == after[1]["checked"]
+    assert d.status()["doctor"]["errors"] == 4
+    wait_for(lambda: [a["alert"] for a in d.status()["alerts"] if a["state"] == "firing"] ==
+             ["doctor_finding"], 15, "the alert")
     # a domain that left is not told of any more
     d.reload(domains={"b.test": 'primary = {"127.0.0.1:9"}'})
     wait_for(lambda: {k[0] for k in found(d, "--now")[0]} == {"", "b.test"}, 15, "b.test alone")

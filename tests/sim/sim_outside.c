@@ -350,6 +350,12 @@ daemon_doctor_create(struct daemon *d)
 }
 
 void
+daemon_doctor_tick(struct daemon *d)
+{
+	(void)d;
+}
+
+void
 daemon_doctor_configure(struct daemon *d, struct config *conf)
 {
 	(void)d;

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
-#include "doctor/records.h"
+#include "doctor/records_file.h"
 #include "doctor/spf.h"
 #include "doctor/sts.h"
 
@@ -431,6 +434,92 @@ test_many_records(void **state)
 	doctor_records_destroy(&rs);
 }
 
+/* ---- over a restart */
+
+static char dir[] = "/tmp/findings.XXXXXX", path[64];
+
+static bool
+wanted(void *arg, const char *name)
+{
+	(void)arg;
+	return strcmp(name, "gone.test") != 0;
+}
+
+static void
+test_file(void **state)
+{
+	struct doctor_records *rs = doctor_records_create();
+	const struct doctor_record *r;
+	struct findings_copy *c;
+	int64_t ended = 7;
+
+	(void)state;
+	assert_int_equal(findings_read(rs, path, wanted, NULL, &ended),
+	    -MX_ENOENT);
+	assert_int_equal(ended, 0);
+	put(rs, "b.test", DOCTOR_WARNING, DOCTOR_INFO, false);
+	put(rs, "", DOCTOR_ERROR, DOCTOR_OK, false);
+	put(rs, "a.test", DOCTOR_OK, DOCTOR_OK, true);
+	put(rs, "gone.test", DOCTOR_ERROR, DOCTOR_INFO, false);
+	c = findings_copy(rs, 1795368000);
+	doctor_records_destroy(&rs);
+	assert_int_equal(findings_write(c, path), 0);
+	findings_copy_destroy(&c);
+	rs = doctor_records_create();
+	assert_int_equal(findings_read(rs, path, wanted, NULL, &ended), 2);
+	assert_int_equal(ended, 1795368000);
+	assert_names(rs, " b.test ", " b.test ");
+	r = doctor_records_of(rs, "b.test");
+	assert_int_equal(r->checked, 1000);
+	assert_int_equal(r->n, 2);
+	assert_int_equal(r->finding[0].check, DOCTOR_mx);
+	assert_int_equal(r->finding[0].severity, DOCTOR_WARNING);
+	assert_string_equal(r->finding[0].text, "one");
+	assert_int_equal(r->finding[1].severity, DOCTOR_INFO);
+	doctor_records_destroy(&rs);
+}
+
+/* The worst of very many; and any file is read. */
+static void
+test_file_bounds(void **state)
+{
+	static const char text[] =
+	    "[]\n{}\nx\n{\"ended\":\"x\"}\n{\"domain\":\"..\"}\n"
+	    "{\"domain\":\"c.test\",\"findings\":[3,{\"check\":\"none\"},"
+	    "{\"check\":\"mx\",\"severity\":\"awful\"},{\"check\":\"mx\","
+	    "\"severity\":\"error\",\"text\":5}]}\n"
+	    "{\"domain\":\"d.test\",\"findings\":[{\"check\":\"mx\"";
+	struct doctor_records *rs = doctor_records_create();
+	struct findings_copy *c;
+	int64_t ended;
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * FINDINGS_SUBJECTS; i++) {
+		(void)snprintf(name, sizeof(name), "d%u.test", i);
+		put(rs, name, i % 2 == 0 ? DOCTOR_INFO : DOCTOR_ERROR,
+		    DOCTOR_OK, false);
+	}
+	c = findings_copy(rs, 0);
+	doctor_records_destroy(&rs);
+	assert_int_equal(findings_write(c, path), 0);
+	findings_copy_destroy(&c);
+	rs = doctor_records_create();
+	assert_int_equal(findings_read(rs, path, wanted, NULL, &ended),
+	    FINDINGS_SUBJECTS);
+	for (const struct doctor_record *r = doctor_records_next(rs, NULL);
+	     r != NULL; r = doctor_records_next(rs, r->name))
+		assert_int_equal(r->finding[0].severity, DOCTOR_ERROR);
+	doctor_records_destroy(&rs);
+	rs = doctor_records_create();
+	assert_int_equal(file_replace(path, 0600, text, sizeof(text) - 1, NULL),
+	    0);
+	assert_int_equal(findings_read(rs, path, wanted, NULL, &ended), 1);
+	assert_int_equal(doctor_records_of(rs, "c.test")->n, 1);
+	assert_null(doctor_records_of(rs, "c.test")->finding[0].text);
+	doctor_records_destroy(&rs);
+}
+
 int
 main(void)
 {
@@ -439,7 +528,17 @@ main(void)
 		cmocka_unit_test(test_sts),
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_many_records),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_file_bounds),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	(void)snprintf(path, sizeof(path), "%s/findings", dir);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)unlink(path);
+	(void)rmdir(dir);
+	return rc;
 }

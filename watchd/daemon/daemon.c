@@ -73,6 +73,7 @@ on_tick(void *arg)
 		http_tick(d->http, d->helper, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
 	daemon_events_tick(d);
+	daemon_doctor_tick(d);
 	loop_timer_set(d->tick, TICK_MS);
 }
 

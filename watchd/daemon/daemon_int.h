@@ -74,6 +74,7 @@ struct daemon {
 
 	struct soft_state *soft_state;
 	struct kept_file *events_file; /* event_file.c */
+	struct kept_file *findings_file; /* doctor.c */
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct snapshot *old; /* the previous one, being freed; NULL: freed */
@@ -107,6 +108,7 @@ extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* doctor.c: its environment; after all other modules. */
 void daemon_doctor_create(struct daemon *);
+void daemon_doctor_tick(struct daemon *); /* once a second */
 void daemon_doctor_configure(struct daemon *, struct config *);
 void daemon_doctor_destroy(struct daemon *); /* after the helper */
 void daemon_doctor_snapshot(struct daemon *, struct snapshot *);

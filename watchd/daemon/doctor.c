@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * doctor: the environment of the doctor (doctor/doctor.h), and its operations
- * for the control socket. */
+ * doctor: the environment of the doctor (doctor/doctor.h), its findings over a
+ * restart, in the file "findings" of the spool, and its operations for the
+ * control socket. */
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "daemon/daemon_int.h"
+#include "daemon/kept_file.h"
 #include "doctor/doctor.h"
+#include "doctor/records_file.h"
+
+#define FINDINGS_SAVE_NS (30 * CLOCK_SEC) /* between two saves */
 
 /* ---- for the checks */
 
@@ -58,6 +65,53 @@ static const struct reach_limits limits = { .short_connect_ms = 3000,
 	.total_ms = 40000,
 	.reply_ms = 30000 };
 
+/* ---- over a restart */
+
+static void *
+copy_findings(void *arg, bool always)
+{
+	struct daemon *d = arg;
+
+	return doctor_copy(d->doctor, always);
+}
+
+static int
+write_findings(const void *copy, const char *path)
+{
+	return findings_write(copy, path);
+}
+
+static void
+free_findings(void *copy)
+{
+	struct findings_copy *c = copy;
+
+	findings_copy_destroy(&c);
+}
+
+static void
+read_findings(struct daemon *d)
+{
+	static const struct kept_file_kind kind = {
+		.interval_ns = FINDINGS_SAVE_NS,
+		.copy = copy_findings,
+		.write = write_findings,
+		.free = free_findings,
+	};
+	const char *path;
+	int n;
+
+	d->findings_file =
+	    kept_file_create(d->conf->spool, "findings", &kind, d);
+	path = kept_file_path(d->findings_file);
+	n = doctor_read(d->doctor, path);
+	if (n < 0 && n != -MX_ENOENT)
+		log_warn("daemon", "findings=none file=%s reason=%s",
+		    log_q(path), log_q(mx_strerror(n)));
+}
+
+/* ---- life */
+
 void
 daemon_doctor_create(struct daemon *d)
 {
@@ -78,6 +132,13 @@ daemon_doctor_create(struct daemon *d)
 	env.places.arg = d;
 	d->doctor = doctor_create(&env, &ops);
 	doctor_configure(d->doctor, d->conf);
+	read_findings(d);
+}
+
+void
+daemon_doctor_tick(struct daemon *d)
+{
+	kept_file_tick(d->findings_file, d->helper, loop_now(d->loop));
 }
 
 void
@@ -90,6 +151,7 @@ daemon_doctor_configure(struct daemon *d, struct config *conf)
 void
 daemon_doctor_destroy(struct daemon *d)
 {
+	kept_file_destroy(&d->findings_file);
 	doctor_destroy(&d->doctor);
 }
 

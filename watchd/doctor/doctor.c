@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "doctor/doctor_int.h"
+#include "doctor/records_file.h"
 
 #define FIRST_MS  (5 * 60 * 1000) /* after a start: primaries are known then */
 #define JITTER	  10 /* percent: spreads the hosts of a site */
@@ -224,6 +225,36 @@ const struct doctor_records *
 doctor_findings(const struct doctor *d)
 {
 	return d->records;
+}
+
+struct findings_copy *
+doctor_copy(struct doctor *d, bool always)
+{
+	uint64_t seq = doctor_records_seq(d->records);
+
+	if (!always && seq == d->copied_seq && d->ended == d->copied_ended)
+		return NULL;
+	d->copied_seq = seq;
+	d->copied_ended = d->ended;
+	return findings_copy(d->records, d->ended);
+}
+
+static bool
+is_subject(void *arg, const char *name)
+{
+	const struct doctor *d = arg;
+
+	return *name == '\0' || config_domain(d->conf, name) != NULL;
+}
+
+int
+doctor_read(struct doctor *d, const char *path)
+{
+	int rc = findings_read(d->records, path, is_subject, d, &d->ended);
+
+	d->copied_seq = doctor_records_seq(d->records);
+	d->copied_ended = d->ended;
+	return rc;
 }
 
 void

@@ -70,6 +70,11 @@ bool doctor_is_busy(const struct doctor *, const char *domain);
 /* When the last check of all ended, wall seconds; 0: never. */
 int64_t doctor_ended(const struct doctor *);
 const struct doctor_records *doctor_findings(const struct doctor *);
+/* For a file of the findings (records_file.h): a copy, or NULL when they are
+ * those of the last copy, unless `always`; and what it has for a start, of this
+ * host and of domains of the configuration. findings_read() has the errors. */
+struct findings_copy *doctor_copy(struct doctor *, bool always);
+int doctor_read(struct doctor *, const char *path) MX_NODISCARD;
 
 void doctor_show(struct doctor *, struct snapshot *);
 

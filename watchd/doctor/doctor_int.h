@@ -77,6 +77,9 @@ struct doctor {
 	char *at; /* the last subject begun; NULL: none */
 	uint64_t seq; /* of the first record of this check */
 	int64_t ended; /* wall seconds; 0 never */
+	/* In the last copy: */
+	uint64_t copied_seq;
+	int64_t copied_ended;
 	/* of check_sts.c */
 	struct mailbox *box;
 	struct loop_io *box_io;

@@ -1,6 +1,6 @@
 # What an operator should know about his DNS and his primaries.
 noinst_LIBRARIES += libmx_doctor.a
-libmx_doctor_a_CPPFLAGS = $(AM_CPPFLAGS)
+libmx_doctor_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_doctor_a_SOURCES = \
 	watchd/doctor/check_certificate.c \
 	watchd/doctor/check_dnsbl.c \
@@ -14,6 +14,7 @@ libmx_doctor_a_SOURCES = \
 	watchd/doctor/doctor_int.h \
 	watchd/doctor/judge_primary.c \
 	watchd/doctor/records.c watchd/doctor/records.h \
+	watchd/doctor/records_file.c watchd/doctor/records_file.h \
 	watchd/doctor/run.c \
 	watchd/doctor/sources.c \
 	watchd/doctor/spf.c watchd/doctor/spf.h \
@@ -24,7 +25,7 @@ check_PROGRAMS += tests/unit/test_doctor
 TESTS += tests/unit/test_doctor
 tests_unit_test_doctor_SOURCES = tests/unit/test_doctor.c
 tests_unit_test_doctor_LDADD = $(DOCTOR_L) $(PRIMARY_L) $(SMTP_L) $(NET_L) \
-	$(CMOCKA_LIBS)
+	$(CJSON_LIBS) $(CMOCKA_LIBS)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/doctor

@@ -190,6 +190,19 @@ doctor_records_since(const struct doctor_records *rs, uint64_t seq)
 	return found;
 }
 
+const struct doctor_record *
+doctor_records_worst(const struct doctor_records *rs,
+    const struct doctor_record *r)
+{
+	unsigned worst = r != NULL ? r->worst : DOCTOR_SEVERITY_MAX;
+
+	if (r != NULL)
+		r = TAILQ_NEXT(r, by_worst);
+	while (r == NULL && worst-- > DOCTOR_INFO)
+		r = TAILQ_FIRST(&rs->by_worst[worst]);
+	return r;
+}
+
 /* ---- snapshots */
 
 static void

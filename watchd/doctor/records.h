@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * records: the findings about each subject that was checked: this host ("") and
- * the domains. In memory only, because a run makes them again. Memory is
- * bounded: records in which all is well go with the next run, and beyond
- * DOCTOR_TEXTS_MAX findings texts are omitted (checks and severities stay).
- * Loop thread. */
+ * the domains. Memory is bounded: records in which all is well go with the next
+ * run, and beyond DOCTOR_TEXTS_MAX findings texts are omitted (checks and
+ * severities stay). Loop thread. */
 #ifndef MX_DOCTOR_RECORDS_H
 #define MX_DOCTOR_RECORDS_H
 
@@ -60,6 +59,10 @@ const struct doctor_record *
 doctor_records_next(const struct doctor_records *, const char *after);
 const struct doctor_record *
 doctor_records_since(const struct doctor_records *, uint64_t seq);
+/* The next one with something that is not well, the worst first; the first one
+ * is behind NULL. */
+const struct doctor_record *doctor_records_worst(const struct doctor_records *,
+    const struct doctor_record *);
 
 /* Sets the counts, and the list, which snapshots share until it changes. */
 void doctor_records_show(struct doctor_records *, struct snapshot *);
