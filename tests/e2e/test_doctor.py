@@ -367,3 +367,35 @@ doctor { timeout = "1s" }
     assert "its primary 127.0.0.1:9 is down: " in f["a.test", "primary"][1]
     assert f["", "certificate"][0] == "warning" and "does not offer TLS" in f["", "certificate"][1]
     assert isinstance(d.metrics(), Metrics)
+
+
+def test_a_primary_that_is_not_in_service(stack):
+    """Who has two wants to know that the second one would take the mail, too."""
+    first = stack.fakemx()
+    second = stack.fakemx(misbehave=["say-rcpt=550 5.7.1 Blocked here"])
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d", "127.0.0.1:%d"}' % (
+        first.port, second.port)}, options='doctor { interval = "0s" }', defaults="""
+    probe { interval = "200ms" timeout = "2s" fall = 2 rise = 2 depth = "ehlo" }
+""")
+    d.wait_state("a.test", "up")
+
+    def acceptance():
+        """Of both, by their ports."""
+        lines = [json.loads(s) for s in d.ctl_run("doctor", "a.test", "--json").stdout.splitlines()]
+        texts = [(f["severity"], f["text"]) for f in lines if f.get("check") == "acceptance"]
+        assert len(texts) == 2, texts
+        return {port: [t for t in texts if str(port) in t[1]][0] for port in (first.port, second.port)}
+    got = wait_for(acceptance, 15, "both are up")
+    assert got[first.port][0] == "ok" and "takes mail for a.test" in got[first.port][1]
+    assert got[second.port][0] in ("warning", "error") and "550" in got[second.port][1]
+    second.stop()
+
+    def is_missed():
+        f, _ = found(d, "a.test")
+        severity, text, remedy = f["a.test", "primary"]
+        assert severity == "warning" and "127.0.0.1:%d is down" % second.port in text, text
+        assert "fall back on for 127.0.0.1:%d" % first.port in text
+        assert remedy == "mxwatchctl why a.test"
+        assert f["a.test", "acceptance"][0] == "ok"
+        return True
+    wait_for(is_missed, 15, "the second one is down")

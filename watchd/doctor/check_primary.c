@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * check_primary: the state of a domain's primaries, and whether the one in use
- * would accept mail: primary, acceptance, recipients. The session of
- * `acceptance` takes one of our connections to the host and is made as a probe
- * is; judge_primary.c judges what it shows about the host, and what probes have
- * shown about the others. */
+ * check_primary: the state of a domain's primaries, and whether they would
+ * accept mail: primary, acceptance, recipients. While the domain is up each of
+ * them that is up, in service or not, has a session of `acceptance`, which takes
+ * one of our connections to the host and is made as a probe is; judge_primary.c
+ * judges what it shows about the host, and what probes have shown about the
+ * others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,43 @@ say_redirected(struct doctor_run *r)
 	    r->name);
 }
 
+/* Neither we nor another backup. */
+static bool
+is_primary(const struct watch *w)
+{
+	return !w->backup && !w->self;
+}
+
+/* While another one serves the domain. */
+static void
+say_not_up(struct doctor_run *r, const struct watch *w, const char *serving)
+{
+	bool down = w->health.state == HEALTH_DOWN;
+	struct doctor_finding *f;
+
+	f = doctor_say(r, DOCTOR_primary, down ? DOCTOR_WARNING : DOCTOR_INFO,
+	    "its primary %s is %s%s%.200s: it was not checked, and is nothing "
+	    "to fall back on for %s",
+	    w->primary->label, health_state_name(w->health.state),
+	    w->cause[0] != '\0' ? ", " : "", w->cause, serving);
+	doctor_remedy(f, "mxwatchctl why %s", r->name);
+}
+
+static void
+say_up(struct doctor_run *r)
+{
+	const struct watch *serving = watch_serving(r->d->env.watches, r->name);
+	const struct watch *w[DOCTOR_PRIMARIES_MAX];
+	unsigned n = watch_watches(r->d->env.watches, r->name, w, MX_COUNT(w));
+
+	doctor_say(r, DOCTOR_primary, DOCTOR_OK, "its primary is up");
+	for (unsigned i = 0; serving != NULL && i < n; i++)
+		if (w[i] != serving && is_primary(w[i]) &&
+		    w[i]->health.state != HEALTH_UP &&
+		    w[i]->health.state != HEALTH_DISABLED)
+			say_not_up(r, w[i], serving->primary->label);
+}
+
 void
 doctor_primary(struct doctor_run *r)
 {
@@ -46,7 +84,7 @@ doctor_primary(struct doctor_run *r)
 	if (r->cd->redirect != NULL)
 		say_redirected(r);
 	if (state == HEALTH_UP) {
-		doctor_say(r, DOCTOR_primary, DOCTOR_OK, "its primary is up");
+		say_up(r);
 		return;
 	}
 	if (state == HEALTH_DISABLED) {
@@ -229,30 +267,23 @@ judge_answer(struct doctor_run *r, const struct doctor_primary *p,
 	}
 }
 
-/* Judges the other primaries by their last probe. */
+/* By the last probe. */
 static void
-judge_others(struct doctor_run *r, const char *but)
+judge_by_probe(struct doctor_run *r, const struct watch *w)
 {
-	const struct watch *w[DOCTOR_PRIMARIES_MAX];
-	unsigned n = watch_watches(r->d->env.watches, r->name, w, MX_COUNT(w));
+	const struct primary *pr = w->primary;
+	struct net_addr source;
+	struct doctor_primary p = { .label = pr->label,
+		.ext = pr->offer.ext,
+		.size = pr->offer.size,
+		.cert_not_after = w->last.cert_not_after };
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct primary *pr = w[i]->primary;
-		struct net_addr source;
-		struct doctor_primary p = { .label = pr->label,
-			.ext = pr->offer.ext,
-			.size = pr->offer.size,
-			.cert_not_after = w[i]->last.cert_not_after };
-
-		if (strcmp(pr->label, but) == 0 || pr->offer.since == 0 ||
-		    w[i]->backup || w[i]->self)
-			continue;
-		if (w[i]->host != NULL && w[i]->host->naddrs > 0 &&
-		    doctor_source_to(&w[i]->host->addr[0], watch_source(w[i]),
-			&source))
-			p.source = &source;
-		doctor_checks_primary(r, &p);
-	}
+	if (pr->offer.since == 0)
+		return;
+	if (w->host != NULL && w->host->naddrs > 0 &&
+	    doctor_source_to(&w->host->addr[0], watch_source(w), &source))
+		p.source = &source;
+	doctor_checks_primary(r, &p);
 }
 
 static void
@@ -279,11 +310,31 @@ on_session(const struct probe_result *res, void *arg)
 	judge_answer(r, &p, res);
 	if (reach->ehlo)
 		doctor_checks_primary(r, &p);
-	judge_others(r, s->name);
 	doctor_step_end(s);
 }
 
-/* A connection to the host is granted; the domain may use another host now. */
+static bool
+may_have_session(const struct watch *w)
+{
+	return w->health.state == HEALTH_UP && w->host != NULL &&
+	    w->host->naddrs > 0;
+}
+
+/* NULL: it is none of the domain's any more, or not up. */
+static const struct watch *
+find_primary(const struct doctor_run *r, const char *label)
+{
+	const struct watch *w[DOCTOR_PRIMARIES_MAX];
+	unsigned n = watch_watches(r->d->env.watches, r->name, w, MX_COUNT(w));
+
+	for (unsigned i = 0; i < n; i++)
+		if (may_have_session(w[i]) &&
+		    strcmp(w[i]->host->label, label) == 0)
+			return w[i];
+	return NULL;
+}
+
+/* A connection to the host is granted. */
 static void
 begin_session(void *arg)
 {
@@ -291,12 +342,12 @@ begin_session(void *arg)
 	struct doctor_step *s = arg;
 	struct doctor_run *r = s->run;
 	const struct doctor_env *e = &r->d->env;
-	const struct watch *w = watch_serving(e->watches, r->name);
+	const struct watch *w = find_primary(r, s->name);
 	struct probe_target t = { .nasks = 0 };
 	char room[300];
 	struct probe_ask ask = { r->name, mailbox_of(r, room, sizeof(room)) };
 
-	if (w == NULL || strcmp(w->host->label, s->name) != 0) {
+	if (w == NULL) {
 		doctor_step_end(s);
 		return;
 	}
@@ -307,18 +358,12 @@ begin_session(void *arg)
 	s->probe = probe_smtp_start(&e->reach, &t, &ops, s);
 }
 
-void
-doctor_acceptance(struct doctor_run *r)
+static void
+request_session(struct doctor_run *r, const struct watch *w)
 {
+	struct doctor_step *s = doctor_step_begin(r, DOCTOR_acceptance);
 	struct doctor_env *e = &r->d->env;
-	const struct watch *w = watch_serving(e->watches, r->name);
-	struct doctor_step *s;
 
-	if (w == NULL) { /* the check `primary` has a finding */
-		judge_others(r, "");
-		return;
-	}
-	s = doctor_step_begin(r, DOCTOR_acceptance);
 	(void)strlcpy(s->name, w->host->label, sizeof(s->name));
 	if (watch_source(w) != NULL)
 		s->addr = *watch_source(w);
@@ -328,4 +373,21 @@ doctor_acceptance(struct doctor_run *r)
 	if (e->places.take == NULL ||
 	    e->places.take(e->places.arg, &s->place, w->host, watch_source(w)))
 		begin_session(s);
+}
+
+/* While the domain is not up there is no session; the check `primary` has a
+ * finding. */
+void
+doctor_acceptance(struct doctor_run *r)
+{
+	const struct watch_set *ws = r->d->env.watches;
+	const struct watch *w[DOCTOR_PRIMARIES_MAX];
+	unsigned n = watch_watches(ws, r->name, w, MX_COUNT(w));
+	bool up = watch_serving(ws, r->name) != NULL;
+
+	for (unsigned i = 0; i < n; i++)
+		if (up && is_primary(w[i]) && may_have_session(w[i]))
+			request_session(r, w[i]);
+		else if (is_primary(w[i]))
+			judge_by_probe(r, w[i]);
 }
