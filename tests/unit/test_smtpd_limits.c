@@ -43,14 +43,14 @@ line_limits(void **state MX_UNUSED)
 }
 
 static void
-patience(void **state MX_UNUSED)
+errors_are_limited(void **state MX_UNUSED)
 {
 	begin("max_errors = 5 max_commands = 20", "");
 	expect_last("", "FROB\r\n", 5, "", "500");
 	expect_last("", "FROB\r\n", 6, "", "421:4.7.0");
 	expect_last("", "NOOP\r\n", 20, "", "250");
 	expect_last("", "NOOP\r\n", 21, "", "421:4.7.0");
-	/* messages buy new patience, duplicate recipients none */
+	/* a message begins the count anew, a duplicate recipient does not */
 	expect_last(EHLO, "NOOP\r\nNOOP\r\n" MAIL RCPT "DATA\r\n" BODY DOT, 30,
 	    "", "250");
 	expect_last(EHLO MAIL, RCPT, 40, "", "421:4.7.0");
@@ -302,7 +302,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(line_limits),
-		cmocka_unit_test(patience),
+		cmocka_unit_test(errors_are_limited),
 		cmocka_unit_test(recipient_limits),
 		cmocka_unit_test(loops),
 		cmocka_unit_test(no_room),

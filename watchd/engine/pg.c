@@ -143,7 +143,7 @@ failed(enum mx_err err, const char *text, struct mx_errbuf *eb)
 
 /* Time left to wait, in short steps. */
 static int64_t
-patience(struct pg *p, int64_t until)
+time_left(struct pg *p, int64_t until)
 {
 	int64_t now = clock_now();
 
@@ -162,7 +162,7 @@ await(struct pg *p, short events, int64_t until)
 	int64_t left;
 	int n = 0;
 
-	while (n == 0 && (left = patience(p, until)) >= 0) {
+	while (n == 0 && (left = time_left(p, until)) >= 0) {
 		if (left > PG_LOOK_MS * CLOCK_MS)
 			left = PG_LOOK_MS * CLOCK_MS;
 		n = poll(&pfd, 1, (int)((left + CLOCK_MS - 1) / CLOCK_MS));

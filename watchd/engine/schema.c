@@ -293,7 +293,7 @@ static const struct pg_stmt days_get = { "days_get",
 	"WHERE i.inhparent = 'mxwatch.body'::regclass "
 	"AND c.relname ~ '^body_[0-9]+$' ORDER BY 1 LIMIT $1" };
 
-static const struct pg_stmt patience = { "patience",
+static const struct pg_stmt lock_limit = { "lock_limit",
 	"SELECT set_config('lock_timeout', '1000', true)" };
 
 /* Deletes content without parts. A node that adds a part to existing content
@@ -329,7 +329,7 @@ orphans_drop(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 	rc = pg_run(p, until, eb);
 	if (rc < 0 || pg_get_int8(p, 0, 0, 0) == 0)
 		return rc;
-	(void)pg_add(p, &patience);
+	(void)pg_add(p, &lock_limit);
 	(void)pg_add(p, &s[1]);
 	(void)pg_add(p, &s[2]);
 	return pg_run(p, until, eb);
@@ -357,7 +357,7 @@ day_sweep(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 
 	if (rc < 0)
 		return rc;
-	(void)pg_add(p, &patience);
+	(void)pg_add(p, &lock_limit);
 	for (i = 0; i < MX_COUNT(forms); i++) {
 		(void)snprintf(sql[i], sizeof(sql[i]), "%s%" PRIu64 "%s",
 		    forms[i].before, day, forms[i].after);

@@ -30,7 +30,7 @@ struct place {
 	bool waiting;
 	/* a delivery waits for it, or will: keep the session short */
 	bool scarce;
-	struct loop_timer *patience;
+	struct loop_timer *limit; /* of its wait */
 	void (*go)(void *arg);
 	void *arg;
 };

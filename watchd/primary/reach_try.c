@@ -62,7 +62,7 @@ smaller(int64_t a, int64_t b)
 
 /* A slow but healthy server gets its known time even under a short limit. */
 static int64_t
-patience_ms(const struct reach *r, int64_t ms)
+raised_limit_ms(const struct reach *r, int64_t ms)
 {
 	int64_t slow = 2 * address_greeting_ns(known(r), now_ns(r)) / CLOCK_MS;
 
@@ -84,9 +84,9 @@ limit_ms(const struct reach *r)
 	if (l->reply_ms != 0)
 		ms = smaller(ms, l->reply_ms);
 	if (r->state == REACH_ST_TLS && may_clear(r))
-		ms = smaller(ms, patience_ms(r, l->tls_silence_ms));
+		ms = smaller(ms, raised_limit_ms(r, l->tls_silence_ms));
 	if (more)
-		ms = smaller(ms, patience_ms(r, l->short_reply_ms));
+		ms = smaller(ms, raised_limit_ms(r, l->short_reply_ms));
 	return ms;
 }
 

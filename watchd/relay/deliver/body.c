@@ -90,7 +90,7 @@ body_read(void *arg, int rc, char *data, size_t len)
 	}
 	s->piece = data;
 	s->piece_len = len;
-	body_go_on(s);
+	body_send_more(s);
 	deliver_session_pump(s);
 }
 
@@ -149,7 +149,7 @@ loaded_send(struct deliver_session *s)
 }
 
 void
-body_go_on(struct deliver_session *s)
+body_send_more(struct deliver_session *s)
 {
 	struct deliver *dl = deliver_of(s);
 	const struct envelope *env = s->cur->env;

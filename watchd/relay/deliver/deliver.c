@@ -282,7 +282,7 @@ deliver_recovered(struct deliver *dl, const struct route_host *host,
 			if (s->state == SESSION_IDLE ||
 			    s->state == SESSION_REACH)
 				deliver_session_quit(s, false);
-			else if (deliver_session_is_of_today(s))
+			else if (deliver_session_is_current(s))
 				hung += is_hung(s);
 		}
 	}

@@ -274,7 +274,7 @@ void deliver_session_abort(
 void deliver_session_free(struct deliver_session *); /* only when GONE */
 /* It began after the host's last recovery; only such sessions count in the
  * host's results. */
-bool deliver_session_is_of_today(const struct deliver_session *);
+bool deliver_session_is_current(const struct deliver_session *);
 /* For transaction.c: */
 void deliver_session_set(struct deliver_session *, enum deliver_session_state);
 /* cur must have been ended */
@@ -307,7 +307,7 @@ void flight_drop_behind(struct deliver_session *);
 
 /* ---- body.c */
 /* Sends more of the body of cur, as far as the peer and the disk allow. */
-void body_go_on(struct deliver_session *);
+void body_send_more(struct deliver_session *);
 void body_drop(struct deliver_session *);
 /* Sends content in memory after the pending output of the engine. */
 void body_put(struct deliver_session *, const char *data, size_t len);

@@ -17,7 +17,7 @@ place_unwait(struct place *p)
 {
 	TAILQ_REMOVE(&p->site->places, p, link);
 	p->waiting = false;
-	loop_timer_destroy(&p->patience);
+	loop_timer_destroy(&p->limit);
 }
 
 static void
@@ -37,7 +37,7 @@ place_go(struct place *p)
 
 /* The wait is over: no session ended in time, or all hang. */
 static void
-on_patience(void *arg)
+on_limit(void *arg)
 {
 	struct place *p = arg;
 
@@ -64,8 +64,8 @@ deliver_place_take(struct deliver *dl, struct place *p,
 	}
 	p->waiting = p->scarce = true;
 	TAILQ_INSERT_TAIL(&st->places, p, link);
-	p->patience = loop_timer_create(dl->loop, on_patience, p);
-	loop_timer_set(p->patience,
+	p->limit = loop_timer_create(dl->loop, on_limit, p);
+	loop_timer_set(p->limit,
 	    PLACE_WAIT_MS + host_turn_ns(&st->host) / CLOCK_MS);
 	site_touch(st);
 	return false;

@@ -88,7 +88,7 @@ deliver_session_set(struct deliver_session *s, enum deliver_session_state to)
 }
 
 bool
-deliver_session_is_of_today(const struct deliver_session *s)
+deliver_session_is_current(const struct deliver_session *s)
 {
 	return s->epoch == host_of(s)->epoch;
 }
@@ -106,7 +106,7 @@ on_greeted(void *arg)
 {
 	struct deliver_session *s = arg;
 
-	if (s->greeted || !deliver_session_is_of_today(s))
+	if (s->greeted || !deliver_session_is_current(s))
 		return;
 	s->greeted = true;
 	host_greeted(host_of(s), s->since_ns);
@@ -117,7 +117,7 @@ on_greeted(void *arg)
 static void
 ungreet(struct deliver_session *s)
 {
-	if (s->greeted && deliver_session_is_of_today(s))
+	if (s->greeted && deliver_session_is_current(s))
 		host_ungreeted(host_of(s));
 	s->greeted = false;
 }
@@ -136,7 +136,7 @@ deliver_session_gone(struct deliver_session *s)
 	deliver_dest_release(s);
 	if (s->state == SESSION_REACH)
 		ungreet(s);
-	if (deliver_session_is_of_today(s)) {
+	if (deliver_session_is_current(s)) {
 		host_closed(host_of(s), s->state != SESSION_REACH, now_of(s));
 	} else {
 		host_of(s)->before--;
@@ -188,7 +188,7 @@ deliver_session_spent(const struct deliver_session *s)
 	int64_t age = now_of(s) - s->since_ns;
 
 	return s->last || s->conf != deliver_of(s)->conf ||
-	    !deliver_session_is_of_today(s) || deliver_session_full(s) ||
+	    !deliver_session_is_current(s) || deliver_session_full(s) ||
 	    s->messages >= s->set->max_messages ||
 	    (s->offers_less && age >= OFFER_AGAIN) ||
 	    age >= s->set->max_age_ms * CLOCK_MS;
@@ -319,7 +319,7 @@ on_event(struct deliver_session *s, enum smtp_client_event ev,
 		s->body = true;
 		s->body_at = 0;
 		s->crc = 0;
-		body_go_on(s);
+		body_send_more(s);
 		break;
 	case CLIENT_SENT:
 		deliver_tx_sent(s, info);
@@ -409,7 +409,7 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 	case CONN_DRAINED:
 		if (s->body) {
 			conn_timeout(conn, smtp_client_timeout_ms(s->client));
-			body_go_on(s);
+			body_send_more(s);
 		} else {
 			flight_fill(s);
 		}
@@ -478,7 +478,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 
 	ungreet(s);
 	/* A failure of this policy only says nothing of the host. */
-	if (!deliver_session_is_of_today(s))
+	if (!deliver_session_is_current(s))
 		f = HOST_AGAIN;
 	else if (is_old_news(s, r))
 		f = HOST_CROWDED;
@@ -533,7 +533,7 @@ on_reached(const struct reach_result *r, void *arg)
 	addr_text_port(&s->addr, s->peer);
 	s->tls_by = r->tls_by;
 	on_greeted(s);
-	if (deliver_session_is_of_today(s))
+	if (deliver_session_is_current(s))
 		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));
 	s->connect_ns = now_of(s) - s->since_ns;
 	s->since_ns = s->heard_ns = now_of(s);

@@ -301,7 +301,7 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 		stumbled(s, phase, reply != NULL ? reply->text : text);
 		return;
 	}
-	if (deliver_session_is_of_today(s) && !has_taken_all(s) &&
+	if (deliver_session_is_current(s) && !has_taken_all(s) &&
 	    (reply == NULL || !host_rate_reply(host_of(s), reply, now_of(s))))
 		host_trouble(host_of(s));
 	if (reply != NULL)
@@ -538,7 +538,7 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 		note_reply(w, reply);
 		ends = ends_session(info->phase, reply, &v);
 	}
-	if (deliver_session_is_of_today(s))
+	if (deliver_session_is_current(s))
 		host_learns(s, info->phase, reply);
 	if (reply != NULL && reply_ok(reply) && info->phase == SMTP_PHASE_EOD) {
 		s->accepted++;

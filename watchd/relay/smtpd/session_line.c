@@ -80,7 +80,7 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 /* False when the client has made too many errors or idle commands: its next
  * command is answered with 421. */
 static bool
-has_patience(struct session *s)
+is_within_limits(struct session *s)
 {
 	const struct conf_smtpd *c = &session_conf(s)->smtpd;
 	unsigned errors = c->max_errors;
@@ -111,7 +111,7 @@ session_line(struct session *s)
 		session_set(s, ST_SKIP);
 		return true;
 	}
-	if (!has_patience(s))
+	if (!is_within_limits(s))
 		return true;
 	len = (size_t)(lf - p);
 	whole = len + 1;

@@ -260,7 +260,7 @@ scan_damaged(struct store_scan_run *run, const struct store_get *g)
 /* The next batch is read while this one is indexed; only one is on its way, so
  * the reader cannot fill the memory. */
 static void
-scan_go_on(struct store *s, uint64_t from, uint64_t last)
+scan_continue(struct store *s, uint64_t from, uint64_t last)
 {
 	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
 	struct store_get *g = mem_alloc(sizeof(*g));
@@ -291,7 +291,7 @@ answer_scan(struct store *s, struct store_get *g)
 {
 	scan_damaged(&s->scan, g);
 	if (s->scanning && !g->end)
-		scan_go_on(s, g->id, g->last);
+		scan_continue(s, g->id, g->last);
 	for (unsigned i = 0; i < g->n && s->scanning; i++)
 		s->scan.one(s->scan.arg, &g->briefs[i]);
 	if (g->end)
@@ -523,7 +523,7 @@ store_scan(struct store *s,
 	s->scan =
 	    (struct store_scan_run){ .one = one, .done = done, .arg = arg };
 	s->scanning = true;
-	scan_go_on(s, 0, s->scan_last);
+	scan_continue(s, 0, s->scan_last);
 }
 
 const uint64_t *
