@@ -277,7 +277,7 @@ def primaries(p):
             "s",
             ("{{primary}}", "bottomk(10, min by (primary) "
              "(mxwatch_primary_tls_earliest_cert_expiry_timestamp_seconds<P> > 0) - time())"))
-    p.graph("TLS given up", "Probe sessions that went on in clear because TLS failed.", "cps",
+    p.graph("TLS given up", "Probe sessions that continued in clear text because TLS failed.", "cps",
             ("{{primary}}",
              "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_tls_fallbacks_total<P>")))
     p.graph("Replies late", "How long a probe was waited for beyond its time-out; the 10 longest.",
@@ -349,7 +349,7 @@ def reports(p):
             ("put off", "sum(rate(mxwatch_dsn_put_off_total<I>[$__rate_interval]))"))
     p.graph("Reports queued", "Messages to destinations that are not configured.", "short",
             ("{{instance}}", "mxwatch_queue_reports_messages<I>"))
-    p.graph("Vault", "Messages that were given back, expired or removed, and are kept.", "short",
+    p.graph("Vault", "Messages in the vault: returned, expired or removed, and kept.", "short",
             ("{{instance}}", "mxwatch_vault_messages<I>"))
     p.graph("Bytes of the vault", "Where vault { size } is reached the oldest go.", "bytes",
             ("{{instance}}", "mxwatch_vault_bytes<I>"))
@@ -387,7 +387,7 @@ def cluster(p):
     p.row("Cluster", folded=True)
     p.stat("Nodes live", "Nodes that are there and take domains: the fewest that any sees.",
            "min(mxwatch_cluster_nodes_live<I>)", "none", [(None, "red"), (2, "green")])
-    p.stat("Nodes missing", "Nodes that stand still and have not given their place back.",
+    p.stat("Nodes missing", "Nodes that show no activity and have not left the cluster.",
            "max(mxwatch_cluster_nodes_missing<I>)", "none", bad)
     p.stat("Engine away for", "The longest of any node; new mail lands at the nodes meanwhile.",
            "max(mxwatch_cluster_engine_away_seconds<I>)", "s",

@@ -537,11 +537,11 @@ def test_case_K4_spool_that_cannot_be_used_is_named(stack):
             finally:
                 subprocess.run(["umount", "-l", d.dir + "/readonly"])
     os.mkdir(d.dir + "/open", 0o755)
-    refused("open", "open to others", "chmod 700")
+    refused("open", "accessible to others", "chmod 700")
     os.mkdir(d.dir + "/later", 0o700)
     with open(d.dir + "/later/format", "w") as f:
         f.write("mxwatch spool 9\n")
-    refused("later", "does not know", code=3)
+    refused("later", "does not support", code=3)
     with open(d.dir + "/later/format", "w") as f:
         f.write("mxwatch spool 1\n")
     refused("later", "data.mdb is gone", code=3)

@@ -49,8 +49,8 @@ def test_secrets(stack):
                 (0o600, "root", "root", "Permission denied"),
                 (0o640, "root", "root", "Permission denied"),
                 (0o640, "nobody", "root", "its group, which is not the daemon's"),
-                (0o604, "nobody", "root", "open to others"),
-                (0o644, "nobody", "nogroup", "open to others")]:
+                (0o604, "nobody", "root", "accessible to users other"),
+                (0o644, "nobody", "nogroup", "accessible to users other")]:
             path = put(d, "secret", mode, owner, group)
             with open(path, "w") as f:
                 f.write(["x", pem, pem, users][n])
@@ -112,7 +112,7 @@ def test_start_that_would_fail(stack):
     r = subprocess.run(["setpriv", "--reuid=daemon", "--clear-groups",
                         os.path.join(d.build, "mxwatchd"), "-n", "-c", d.conf],
                        capture_output=True, text=True, env=d.environment())
-    assert 'files were checked as user "daemon", not as "nobody"' in r.stderr, r.stderr
+    assert 'files were checked as user "daemon", but the daemon will run as "nobody"' in r.stderr, r.stderr
 
 
 def test_no_new_privileges(stack):

@@ -486,7 +486,7 @@ def test_files_are_read_again(stack, pki):
     d.secret("users", "scraper:plaintext\n")
     d.file("server.crt", "-----BEGIN CERTIFICATE-----\nnonsense\n")
     d.wait_log(r"error web problem=.*line 1: the hash is not bcrypt.*the old users stay in force", 15)
-    d.wait_log(r"error web problem=.*server.crt: no certificate: .*the old certificate stays in force in force", 15)
+    d.wait_log(r"error web problem=.*server.crt: no certificate: .*the old certificate stays in force", 15)
     assert fetch(u, *ca, "-u", "scraper:first")[0] == 200
     # Good ones are taken while a client is in the middle of things.
     d.secret("users", htpasswd(("scraper", "second")))

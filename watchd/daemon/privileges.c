@@ -313,7 +313,7 @@ check_made(const char *path, bool is_log, const struct config *conf,
 	return mx_fail(eb, MX_ESYS,
 	    exists ? "%s: user \"%s\" cannot write there: %s" :
 		     "%s does not exist, and user \"%s\" cannot create it: %s",
-	    path, pw != NULL ? conf->user : "who we are", strerror(err));
+	    path, pw != NULL ? conf->user : "(current)", strerror(err));
 }
 
 int
