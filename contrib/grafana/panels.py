@@ -95,8 +95,8 @@ def now(p):
            "Domains whose mail is held because no primary works, each counted once.",
            'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">))', "none", bad)
     p.stat("Breakers closed",
-           "Domains whose primary refuses for good what it should take; their mail is "
-           "held until it is mended: mxwatchctl why DOMAIN, then mxwatchctl release.",
+           "Domains whose primary permanently refuses what it should accept; their mail is "
+           "held until it is repaired: mxwatchctl why DOMAIN, then mxwatchctl release.",
            "sum(max by (domain) (mxwatch_breaker_closed<D>))", "none", bad)
     p.stat("Messages queued", "Of the chosen domains, in all chosen daemons together.",
            "sum(mxwatch_queue_messages<D>)", "short")
@@ -197,7 +197,7 @@ def delivery(p):
     p.graph("Bounces by status", "Recipients refused for good, by class of the enhanced status "
             "code: 5.1 address, 5.2 mailbox, 5.7 policy.", "cps",
             ("{{status}}", rate("status", "mxwatch_delivery_recipients_bounced_total<D>") + " > 0"))
-    p.timeline("Breakers by domain", "Domains whose primary refused for good what it should take: "
+    p.timeline("Breakers by domain", "Domains whose primary permanently refused what it should accept: "
                "their mail was held. Those that were, in the range shown.",
                "{{domain}}", top("domain", "max", "mxwatch_breaker_closed<D>", " > 0"),
                [(0, "open", "green"), (1, "closed", "red")], w=8)
@@ -280,7 +280,7 @@ def primaries(p):
     p.graph("TLS given up", "Probe sessions that continued in clear text because TLS failed.", "cps",
             ("{{primary}}",
              "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_tls_fallbacks_total<P>")))
-    p.graph("Replies late", "How long a probe was waited for beyond its time-out; the 10 longest.",
+    p.graph("Replies late", "How long a probe was waited for beyond its timeout; the 10 longest.",
             "s", ("{{primary}}",
                   "topk(10, max by (primary) (mxwatch_primary_probe_slow_seconds<P>) > 0)"))
 
@@ -410,7 +410,7 @@ def cluster(p):
             "short", ("{{node}}", "max by (node) (mxwatch_cluster_node_domains<I>)"),
             ("none", "max(mxwatch_cluster_unowned_domains<I>)"), stack=True)
     p.graph("Nodes that are silent", "For how long the others have not seen a node stir; it is "
-            "taken for dead after the lease.", "s",
+            "declared dead after the lease.", "s",
             ("{{node}}", "max by (node) (mxwatch_cluster_node_silent_seconds<I>)"))
     p.graph("Live nodes by who sees them", "Where they differ some nodes do not reach the engine.",
             "short", ("{{instance}}", "mxwatch_cluster_nodes_live<I>"))
@@ -418,7 +418,7 @@ def cluster(p):
             ("{{instance}}", "mxwatch_cluster_engine_away_seconds<I>"))
     p.graph("Mail at one node alone by node", "It moves to the engine when that is back.", "short",
             ("{{instance}}", "mxwatch_cluster_local_messages<I>"))
-    p.graph("Domains on their way", "From a node to another; and nodes that were taken for dead.",
+    p.graph("Domains on their way", "From a node to another; and nodes that were declared dead.",
             "short", ("from {{instance}}", "mxwatch_cluster_leaving_domains<I>"),
             ("{{instance}} was fenced", "mxwatch_cluster_fenced<I> > 0"))
 
@@ -439,7 +439,7 @@ def daemon(p):
             ("{{instance}}", "process_resident_memory_bytes<I>"))
     p.graph("Descriptors", "Open, and the most that are allowed.", "short",
             ("{{instance}}", "process_open_fds<I>"), ("{{instance}}: most", "process_max_fds<I>"))
-    p.graph("Look-ups that fail", "Queries to the resolver that failed, by how.", "cps",
+    p.graph("Lookups that fail", "Queries to the resolver that failed, by how.", "cps",
             ("{{reason}}", rate("reason", "mxwatch_dns_queries_failed_total<I>") + " > 0"))
     p.graph("Trouble", "Operations of the spool that failed, stored messages that did not hold, "
             "and lines of the log that were lost.", "cps",

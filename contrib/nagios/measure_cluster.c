@@ -85,7 +85,7 @@ measure_nodes(const cJSON *c, struct cluster_facts *f)
 	m->value = json_get_bool(c, "fenced");
 	if (m->value > 0)
 		m->own = LEVEL_WARNING;
-	(void)strlcpy(m->text, "this node was taken for dead", sizeof(m->text));
+	(void)strlcpy(m->text, "this node was declared dead", sizeof(m->text));
 }
 
 static void

@@ -544,4 +544,4 @@ def test_case_K4_spool_that_cannot_be_used_is_named(stack):
     refused("later", "does not support", code=3)
     with open(d.dir + "/later/format", "w") as f:
         f.write("mxwatch spool 1\n")
-    refused("later", "data.mdb is gone", code=3)
+    refused("later", "data.mdb is missing", code=3)

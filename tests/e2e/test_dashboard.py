@@ -461,7 +461,7 @@ def daemon(w):
         "Memory": {a: near(w.a.rss()), b: near(w.b.rss())},
         "Descriptors": {a: Between(10, 200), b: Between(10, 200), a + ": most": most,
                         b + ": most": most},
-        "Look-ups that fail": {},
+        "Lookups that fail": {},
         "Trouble": {"lines of log": 0},
         "Configuration": {a: 1, b: 1},
     }

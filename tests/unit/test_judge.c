@@ -224,7 +224,7 @@ static const struct {
 	{ "fenced",
 	    CLUSTER("null", "true", "false", "0", "null", "2", "0", "0", "true",
 		"0"),
-	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING, "taken for dead",
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING, "declared dead",
 	    "'cluster_fenced'=1;" },
 	{ "domains of nobody",
 	    CLUSTER("null", "true", "false", "0", "null", "2", "0", "0",
