@@ -100,8 +100,8 @@ a.test * F,10d,1h
         assert text in r.stdout, r.stdout
     assert 'domain "no.test"' not in r.stdout
     assert "# of no consequence here: timeout_frozen_after = 7d: " in r.stdout
-    assert told(r.stdout) == ["check primary mx1.b.test of domain b.test: Exim goes by its MX "
-                              "records, mxwatchd by its address; name the servers"]
+    assert told(r.stdout) == ["check primary mx1.b.test of domain b.test: Exim uses its "
+                              "MX records, mxwatchd its address; name the servers"]
     checks(r.stdout, str(tmp_path))
 
 
@@ -154,10 +154,10 @@ begin rewrite
     assert r.returncode == 3
     said = told(r.stdout)
     for text in ("local_domains: local.test, because", "*.sub.test, because a section is for one",
-                 "@mx_secondary, because it is a domain of which the DNS", "^x.*y$, because",
+                 "@mx_secondary, because it is any domain with an MX record", "^x.*y$, because",
                  "relay_from_hosts = 192.0.2.0/24 *.inside.test, because",
                  "daemon_smtp_ports: 587, because users", "authenticators, because users",
-                 "acl_smtp_rcpt: accept hosts = 192.0.2.9, because it may permit to relay"):
+                 "acl_smtp_rcpt: accept hosts = 192.0.2.9, because it may permit relaying"):
         assert any(text in s and s.endswith(GRAVE) for s in said), text + "\n" + r.stdout
     assert any("router some: local_parts = ada : bob, because" in s and s.endswith(ANYBODY)
                for s in said), r.stdout

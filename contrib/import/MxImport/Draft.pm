@@ -40,7 +40,7 @@ sub set {
 	}
 	for my $text (ref $value ? @$value : $value) {
 		next if length $text <= VALUE_MAX && $text !~ /[\0-\x1f]/;
-		$self->lost($name, 'its value is too long, or no text');
+		$self->lost($name, 'its value is too long, or not text');
 		return;
 	}
 	push @{ $self->{order}{$section} }, $name
@@ -55,7 +55,7 @@ sub hostname {
 
 	return $self->set('', 'hostname', $name)
 	    if is_domain($name) && $name =~ /\./;
-	$self->lost("$what = $name", 'it is no name with a domain; set hostname');
+	$self->lost("$what = $name", 'it is not a fully qualified name; set hostname');
 	return;
 }
 
@@ -107,14 +107,14 @@ sub refuses {
 	my ($self, $what, $why) = @_;
 
 	return $self->untranslated($what, $why,
-	    'MAIL IS REFUSED THAT WAS TAKEN');
+	    'MAIL IS REFUSED THAT WAS ACCEPTED');
 }
 
 # A list of recipients that is not translated: whom it refused is taken.
 sub takes {
 	my ($self, $what, $why) = @_;
 
-	return $self->untranslated($what, $why, 'ANY RECIPIENT IS TAKEN');
+	return $self->untranslated($what, $why, 'ANY RECIPIENT IS ACCEPTED');
 }
 
 # No domain was found.

@@ -69,10 +69,10 @@ sub intake {
 	$self->size('check_spool_space', 'queue', 'reserve');
 	$self->certificate;
 	$draft->refuses('authenticators',
-	    'users hand in no mail here; leave that to Exim, or to the primary')
+	    'users cannot submit mail here; leave that to Exim, or to the primary')
 	    if $source->{authenticators};
 	$draft->lost('rewrite rules',
-	    'nothing of a message or its envelope is rewritten here')
+	    'neither messages nor envelopes are rewritten here')
 	    if $source->{rewrite};
 	return;
 }
@@ -115,15 +115,15 @@ sub certificate {
 	for my $file ($cert, $key) {
 		next if defined $file && -r $file &&
 		    ($file eq $cert || !((stat _)[2] & 07));
-		$draft->lost('tls_certificate, tls_privatekey', 'these files '
-		    . 'are not there, or the key is open to all; set '
+		$draft->lost('tls_certificate, tls_privatekey', 'these files do not exist, or '
+		    . 'everyone can read the key; set '
 		    . 'smtpd { tls_cert, tls_key }');
 		return;
 	}
 	$draft->set('smtpd', 'tls_cert', $cert);
 	$draft->set('smtpd', 'tls_key', $key);
 	$draft->check("tls_key = $key",
-	    'the user of mxwatchd has to be able to read it');
+	    'the user of mxwatchd must be able to read it');
 	return;
 }
 
@@ -140,7 +140,7 @@ sub listen {
 	my @ports = map { /^\d+$/ ? $_ :
 		(getservbyname $_, 'tcp')[2] // () } items($ports);
 	$draft->refuses("daemon_smtp_ports: $_",
-	    'users hand in no mail here; leave that to Exim, or to the primary')
+	    'users cannot submit mail here; leave that to Exim, or to the primary')
 	    for grep { is_submission($_) } @ports;
 	$draft->refuses("tls_on_connect_ports = $tls",
 	    'TLS begins with STARTTLS here')
@@ -184,9 +184,8 @@ sub networks {
 		}
 	}
 	$draft->refuses('hostlist relay_from_hosts = ' .
-	    MxImport::Draft::shown("@networks @others"), 'mxwatchd relays for '
-	    . 'its domains and for nobody else; these hosts need another way '
-	    . 'out') if @networks || @others;
+	    MxImport::Draft::shown("@networks @others"), 'mxwatchd relays only for its '
+	        . 'domains; these hosts need another relay') if @networks || @others;
 	$draft->set('smtpd', 'trusted', [ '127.0.0.0/8', '::1', @networks ])
 	    if @networks;
 	return;
@@ -259,11 +258,9 @@ sub statement {
 		push @{ $self->{zones} }, items($1);
 	} elsif ($verb eq 'accept' &&
 	    !grep { defined } @$of{qw(domains recipients)}) {
-		$draft->refuses($what, 'it may permit to relay; mxwatchd '
-		    . 'relays for its domains only');
+		$draft->refuses($what, 'it may permit relaying; mxwatchd relays only for its domains');
 	} else {
-		$draft->lost($what, 'mxwatchd has no such condition; whom it '
-		    . 'refused is not refused here');
+		$draft->lost($what, 'mxwatchd has no such condition; what it refused is not refused here');
 	}
 	return;
 }
@@ -292,9 +289,8 @@ sub recipients {
 			$draft->takes("recipients = $item", defined $path ?
 			    "it cannot be read: $!" : 'it cannot be listed');
 		} elsif (!defined $self->{folder}) {
-			$draft->takes("recipients = $item", 'mxwatchd reads '
-			    . 'another form; run mxwatch-import with -o, which '
-			    . 'writes it');
+			$draft->takes("recipients = $item", 'mxwatchd reads another format; run '
+			    . 'mxwatch-import with -o, which writes it');
 		} else {
 			$self->{recipients}{ s/^\*\@/\@/r } = 1
 			    for grep { /\@/ } map { lc } @$keys;
@@ -322,8 +318,8 @@ sub domains {
 	    $_ ne lc $self->effective('primary_hostname') } sort keys %local;
 	$draft->refuses('domainlist local_domains: ' .
 	    MxImport::Draft::shown("@mailboxes"),
-	    'mxwatchd has no mailboxes and no aliases; another server has to '
-	    . 'take this mail') if @mailboxes;
+	    'mxwatchd has no mailboxes and no aliases; another server must accept this mail')
+	    if @mailboxes;
 	for my $name (sort keys %relay) {
 		my $list = MxImport::Exim::List->new($source, $draft, $name);
 		$names{$_} = 1 for $list->names;
@@ -334,8 +330,8 @@ sub domains {
 	my $routes = MxImport::Exim::Routes->new($source, $draft);
 	for my $name (grep { !$local{$_} } sort keys %names) {
 		if (!is_domain($name)) {
-			$draft->refuses("domain $name", 'it is no name of a '
-			    . 'domain in ASCII; write it as such (xn--...)');
+			$draft->refuses("domain $name", 'it is not a domain name in ASCII; write it as one '
+			    . '(xn--...)');
 			next;
 		}
 		my $options = $routes->options($name) // next;
@@ -367,8 +363,7 @@ sub retry {
 
 	if (!defined $rule) {
 		$self->{draft}->check("domain $name", 'it has no retry rule, '
-		    . 'so Exim gives mail back at the first failure; here it '
-		    . 'waits for the lifetime');
+		    . 'so Exim returns mail at the first failure; here it waits for the lifetime');
 		return;
 	}
 	for my $step (split /\s*;\s*/, $rule) {

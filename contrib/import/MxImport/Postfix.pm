@@ -124,12 +124,11 @@ sub domains {
 	my @domains;
 	for my $name (sort keys %names) {
 		if (my ($list) = grep { $_->has($name) } values %$elsewhere) {
-			$draft->moot("relay_domains: $name", 'it is not '
-			    . 'relayed, for it is in a list that comes before');
+			$draft->moot("relay_domains: $name", 'it is not relayed, because an earlier list has '
+			    . 'it');
 		} elsif (!is_domain($name)) {
-			$draft->refuses("relay_domains: $name", 'it is no name '
-			    . 'of a domain in ASCII; write it as such '
-			    . '(xn--...)');
+			$draft->refuses("relay_domains: $name", 'it is not a domain name in ASCII; write it '
+			    . 'as one (xn--...)');
 		} else {
 			push @domains, $name;
 		}
@@ -175,11 +174,10 @@ sub elsewhere {
 		my @others =
 		    grep { /\./ && !$own{$_} && !/^localhost\./ } @names;
 		$draft->refuses("$name: " . MxImport::Draft::shown("@others"),
-		    'mxwatchd has no mailboxes and no aliases; another server '
-		    . 'has to take this mail') if @others;
-		$draft->lost("$name: @names", 'mail for users of this host is '
-		    . 'not taken by SMTP; its programs need another MTA, or '
-		    . 'the primary')
+		    'mxwatchd has no mailboxes and no aliases; another server must accept this mail')
+		    if @others;
+		$draft->lost("$name: @names", 'mail for users of this host is not accepted by SMTP; '
+		    . 'its programs need another MTA, or the primary')
 		    if @names > @others && defined $settings->given($name);
 	}
 	return \%lists;
@@ -231,19 +229,16 @@ sub mx_backup {
 			push @networks, $plain;
 		} else {
 			$draft->refuses("permit_mx_backup_networks: $item",
-			    'only addresses and prefixes are taken; write them '
-			    . 'instead');
+			    'only addresses and prefixes are supported; write them instead');
 		}
 	}
 	$draft->set('mx_backup', 'networks', \@networks) if @networks;
 	if (@networks) {
-		$draft->check('mx_backup', 'mail is taken only for recipients '
-		    . 'that the primary is known to have, others get 450 at '
-		    . 'first; better name each domain, and its primary');
+		$draft->check('mx_backup', 'mail is accepted only for recipients that the primary is '
+		    . 'known to have, others get 450 at first; better name each domain, and its primary');
 	} else {
-		$draft->refuses('permit_mx_backup', 'without '
-		    . 'permit_mx_backup_networks anybody who points an MX '
-		    . 'record here uses that server; set mx_backup { networks '
+		$draft->refuses('permit_mx_backup', 'without permit_mx_backup_networks anyone can use '
+		    . 'that server with an MX record; set mx_backup { networks '
 		    . '= {...} }, or name each domain');
 	}
 	return;

@@ -33,8 +33,8 @@ smtp_tls_CApath = /etc/ssl/certs
 smtp_tls_session_cache_database = btree:${{data_directory}}/smtp_scache
 """
 PLAIN = "compatibility_level = 3.6\nmyhostname = mx2.backup.test\nmydestination =\n"
-GRAVE = "- MAIL IS REFUSED THAT WAS TAKEN"
-ANYBODY = "- ANY RECIPIENT IS TAKEN"
+GRAVE = "- MAIL IS REFUSED THAT WAS ACCEPTED"
+ANYBODY = "- ANY RECIPIENT IS ACCEPTED"
 
 
 class Shape:
@@ -103,10 +103,10 @@ relay_recipient_maps = ldap:{dir}/ldap.cf, mysql:{dir}/sql.cf, regexp:{dir}/patt
           "ldap.cf": "server_host = ldap.test\n", "sql.cf": "hosts = sql.test\n"},
     raw=["patterns", "ldap.cf", "sql.cf"], status=3,
     says=['domain "a.test" {\n}', 'domain "b.test" {\n    recipients_learn = yes\n}'],
-    closing=["relay_recipient_maps: ldap:{dir}/ldap.cf, because it could not be asked: "
+    closing=["relay_recipient_maps: ldap:{dir}/ldap.cf, because it could not be queried: "
              "Postfix's type"
              " ldap is not here; install postfix-ldap", "mysql:{dir}/sql.cf", ANYBODY,
-             "regexp:{dir}/patterns, because a table of type regexp can be asked, not listed"],
+             "regexp:{dir}/patterns, because a table of type regexp can be queried, not listed"],
     silent=["    recipients ="])
 
 # Domains from files and tables, with exclusions and patterns; subdomains.
@@ -162,8 +162,8 @@ parent_domain_matches_subdomains =
     closing=["not translated: domain retry.test, because its transport retry:later puts",
              "discard.test, because its transport discard:discard.test throws", GRAVE,
              "pipe.test, because its transport maildrop:pipe.test does not deliver by SMTP",
-             "check primary host.test of domain name.test: it stands without brackets",
-             "domain odd.test: next hop [o.test]:noport, because it is no host",
+             "check primary host.test of domain name.test: it has no brackets",
+             "domain odd.test: next hop [o.test]:noport, because it is not a host",
              "check relay_recipient_maps: static:all: it has every recipient"],
     silent=['domain "error.test"', 'domain "pipe.test"', 'domain "discard.test"'])
 
@@ -245,7 +245,7 @@ relay     unix  -       -       y       -       -       smtp
           "dnsbl_threshold = 2", "per_client = 100000", "client_rate = 60", "max_errors = 7",
           "max_recipients = 10000", "max_received = 30",
           'queue {\n    reserve = "50000000"\n}'],
-    closing=["not translated: master.cf submission, because users hand in no mail", GRAVE,
+    closing=["not translated: master.cf submission, because users cannot submit mail", GRAVE,
              "not translated: master.cf 127.0.0.1:10026, because it is for a content filter",
              "postscreen_access_list = permit_mynetworks, cidr:{dir}/access, because",
              "smtpd_authorized_xclient_hosts: proxy.test, because only addresses",
@@ -279,7 +279,7 @@ smtpd_client_message_rate_limit = 100
           "canonical": "/x/ y\n"}, raw=["canonical"], status=3,
     says=['trusted = {"127.0.0.0/8", "::1", "192.0.2.0/24", "2001:db8::/32"}',
           'domain "a.test" {', 'message_size = "2G"'],
-    closing=["mynetworks = 192.0.2.0/24 2001:db8::/32, because mxwatchd relays for its domains",
+    closing=["mynetworks = 192.0.2.0/24 2001:db8::/32, because mxwatchd relays only for its domains",
              "mydestination: local.test, because mxwatchd has no mailboxes",
              "virtual_alias_domains: alias.test, because", "virtual_mailbox_domains: box.test",
              "virtual_alias_maps: hash:{dir}/virtual, because recipients are not rewritten",
@@ -320,7 +320,7 @@ smtpd_etrn_restrictions = permit_mynetworks, reject
     says=['dnsbl = {"bl.example.org", "zen.example.org=127.0.0.[2..11]"}',
           'domain "a.test" {\n    recipients_learn = yes\n}', 'recipient_delimiter = "+-"'],
     closing=["smtpd_recipient_restrictions: check_client_access { inline:{ 192.0.2.66=OK } , "
-             "default_action = DUNNO }, because it may permit to relay", GRAVE,
+             "default_action = DUNNO }, because it may permit relaying", GRAVE,
              "check_recipient_access hash:{dir}/access, because clients, senders and content",
              "reject_rhsbl_sender dbl.example.org", "reject_unknown_sender_domain",
              "check_policy_service inet:127.0.0.1:10023", "ours, because mxwatchd has no such",
@@ -346,5 +346,5 @@ default_destination_concurrency_limit = 0
           'lifetime = "30d"', "delay_warning = {}", "untrusted_routing = yes",
           'listen = {"127.0.0.1:25", "[::1]:25"}', 'timeout = "300s"', "max_errors = 10",
           "connections = 1000"],
-    closing=["check mx_backup: mail is taken only for recipients that the primary is known"],
+    closing=["check mx_backup: mail is accepted only for recipients that the primary is known"],
     silent=['\ndomain "'])

@@ -10,8 +10,7 @@ use constant { SAME => 'moot', LOST => 'lost' };
 
 my $EXIM = "it is about Exim's own processes, files and users";
 my $JUDGE =
-    'clients, senders and content are for the primary to judge; whom it '
-    . 'refused is not refused here';
+    'clients, senders and content are left to the primary; what it refused is not refused here';
 
 my @ROWS = (
 	[ qr/(?:add|keep)_environment|exim_\w+|log_\w+|syslog_\w+|
@@ -58,8 +57,7 @@ my @ROWS = (
 	    'smtpd { etrn = {"ADDRESS"} } lists the primaries that may say '
 	    . 'ETRN' ],
 	[ qr/delay_warning_condition/x, LOST,
-	    'who wrote a bounce, or a message of bulk mail, is not told of '
-	    . 'a delay in any case' ],
+	    'for bounces and bulk mail no delay is reported in any case' ],
 );
 
 sub tell {

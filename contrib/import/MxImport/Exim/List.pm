@@ -108,9 +108,8 @@ sub name {
 	my ($self, $not, $item) = @_;
 
 	if ($item =~ /^\@mx_/) {
-		$self->refuses($item, 'it is a domain of which the DNS names '
-		    . 'this host; mx_backup { networks = {...} } is that for '
-		    . 'servers that you name, or name each domain') if !$not;
+		$self->refuses($item, 'it is any domain with an MX record for this host; mx_backup { '
+		    . 'networks = {...} } does that for the servers that you name, or name each domain') if !$not;
 	} elsif ($item =~ /^\@/) {
 		$self->{own} = 1;
 	} elsif ($item =~ /^[*^]/) {
@@ -153,7 +152,7 @@ sub lookup {
 		closedir $dir;
 	} else {
 		$self->refuses($item,
-		    "a look-up of type $kind cannot be listed; name the "
+		    "a lookup of type $kind cannot be listed; name the "
 		    . 'domains');
 	}
 	return;

@@ -43,8 +43,7 @@ sub options {
 			    deliver => $self->deliver($router) // {} };
 		}
 		if ($router->{driver} ne 'manualroute') {
-			$self->told($router, 'only manualroute and dnslookup '
-			    . 'say by themselves where mail goes');
+			$self->told($router, 'only manualroute and dnslookup show where mail is sent');
 			next;
 		}
 		my $hosts = $self->hosts($router, $domain) // next;
@@ -59,7 +58,7 @@ sub options {
 			deliver => $deliver };
 	}
 	$draft->check("domain $domain",
-	    'no router was found for it; its MX records are taken');
+	    'no router was found for it; its MX records are used');
 	return { primary => [], deliver => {} };
 }
 
@@ -102,8 +101,7 @@ sub takes {
 
 	if (!defined $domains) {
 		return 1 if $router->{driver} =~ $ROUTES;
-		$self->told($router, 'it is for all domains, and what it does '
-		    . 'with mail of those that are relayed is not known')
+		$self->told($router, 'it is for all domains, and its effect on relayed ones is not known')
 		    if ($router->{check_local_user} // '') ne 'true';
 		return 0;
 	}
@@ -166,12 +164,11 @@ sub primaries {
 		($host, $port) = ($item, 25) if is_address($item);
 		if (!defined $host) {
 			$draft->lost("domain $domain: host $item",
-			    'it is no host with a port; set primary');
+			    'it is not a host with a port; set primary');
 			next;
 		}
-		$draft->check("primary $host of domain $domain", 'Exim goes by '
-		    . 'its MX records, mxwatchd by its address; name the '
-		    . 'servers') if $by_mx;
+		$draft->check("primary $host of domain $domain", 'Exim uses its MX records, mxwatchd '
+		    . 'its address; name the servers') if $by_mx;
 		push @primaries, server_text($host, $port);
 	}
 	return @primaries;
@@ -209,7 +206,7 @@ sub deliver {
 	    . 'host by name')
 	    if $deliver{tls} eq 'require' && !defined $verify;
 	$draft->lost("transport $name: hosts_require_dane = *",
-	    'a host without TLSA records is sent to as by "may"')
+	    'a host without TLSA records is treated as with "may"')
 	    if ($dane // '') eq '*';
 	delete $deliver{tls} if $deliver{tls} eq 'may';
 	my $source = delete $of{interface};
@@ -220,7 +217,7 @@ sub deliver {
 		next if $of{$option} =~ /^(?:false)?$/;
 		$draft->lost("transport $name: $option = " .
 		    MxImport::Draft::shown($of{$option}),
-		    'the primary is spoken to as it offers');
+		    'the extensions that the primary offers are used');
 	}
 	$draft->lost("transport $name: interface = $source",
 	    'it is no address') if defined $source && !$deliver{source};

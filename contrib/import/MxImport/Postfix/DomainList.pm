@@ -91,7 +91,7 @@ sub ask {
 	for my $pattern (grep { $_->{table} } @{ $self->{patterns} }) {
 		my ($found, $error) = $pattern->{table}->ask(sort keys %keys);
 		$self->{draft}->refuses("$self->{parameter}: " .
-		    $pattern->{table}->spec, "it could not be asked: $error")
+		    $pattern->{table}->spec, "it could not be queried: $error")
 		    if !$found;
 		$pattern->{names} = { map { $_ => 1 } keys %{ $found // {} } };
 	}

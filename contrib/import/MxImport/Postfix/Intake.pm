@@ -60,8 +60,8 @@ sub find_services {
 			    . 'programs of this host, which mxwatchd does not '
 			    . 'have');
 		} elsif ($port == 587 || $port == 465) {
-			$draft->refuses($of, 'users hand in no mail here; '
-			    . 'leave that to Postfix, or to the primary');
+			$draft->refuses($of, 'users cannot submit mail here; leave that to Postfix, or to '
+			    . 'the primary');
 		} else {
 			push @{ $self->{sockets} }, [ $host, $port ];
 			$self->{service} //= $service
@@ -152,7 +152,7 @@ sub interface {
 		    . 'smtpd { listen }');
 	} elsif (lc $item ne 'localhost') {
 		$draft->check("listen: $item is @addresses now",
-		    'addresses stand in mxwatch.conf, not names');
+		    'mxwatch.conf takes addresses, not names');
 	}
 	return @addresses;
 }
@@ -172,8 +172,7 @@ sub certificate {
 	$cert = '' if $cert eq 'none';
 	if ($level eq 'encrypt') {
 		$draft->lost('smtpd_tls_security_level = encrypt',
-		    'TLS is offered to clients and not asked of them '
-		    . '(RFC 3207)');
+		    'TLS is offered to clients but not required (RFC 3207)');
 	}
 	if ($level eq 'none' || $cert eq '') {
 		$draft->moot('smtpd_tls_cert_file', 'no TLS was offered')
@@ -191,15 +190,14 @@ sub certificate {
 		return;
 	}
 	if ((stat $key)[2] & 07) {
-		$draft->lost("smtpd_tls_key_file = $key", 'all users can read '
-		    . 'it, which mxwatchd does not take; set tls_cert and '
-		    . 'tls_key, too');
+		$draft->lost("smtpd_tls_key_file = $key", 'all users can read it, which mxwatchd does '
+		    . 'not accept; set tls_cert and tls_key as well');
 		return;
 	}
 	$draft->set('smtpd', 'tls_cert', $cert);
 	$draft->set('smtpd', 'tls_key', $key);
 	$draft->check("tls_key = $key",
-	    'the user of mxwatchd has to be able to read it');
+	    'the user of mxwatchd must be able to read it');
 	return;
 }
 
@@ -302,8 +300,7 @@ sub networks {
 	my @networks = $self->usable('mynetworks', $given // '');
 	my @others = grep { !is_loopback($_) } @networks;
 	$draft->refuses('mynetworks = ' . MxImport::Draft::shown("@others"),
-	    'mxwatchd relays for its domains and for nobody else; these hosts '
-	    . 'need another way out') if @others;
+	    'mxwatchd relays only for its domains; these hosts need another relay') if @others;
 	@networks =
 	    $self->usable('smtpd_client_event_limit_exceptions', $exempt)
 	    if defined $exempt;
@@ -331,8 +328,8 @@ sub usable {
 		if (is_prefix($plain)) {
 			push @usable, $plain;
 		} else {
-			$self->{draft}->lost("$name: $item", 'only addresses '
-			    . 'and prefixes are taken; write them instead');
+			$self->{draft}->lost("$name: $item", 'only addresses and prefixes are supported; '
+			    . 'write them instead');
 		}
 	}
 	return @usable;

@@ -10,15 +10,13 @@ use MxImport::Draft;
 
 use constant { SAME => 'moot', LOST => 'lost', REFUSES => 'refuses' };
 
-my $PRIMARY = 'content is for the primary to judge and to change; nothing of a '
-    . 'message is rewritten here';
+my $PRIMARY = 'content is left to the primary; messages are not rewritten here';
 my $CLIENT =
-    'clients and senders are for the primary to judge; whom it refused is '
-    . 'not refused here';
+    'clients and senders are left to the primary; what it refused is not refused here';
 my $LOCAL = 'there are no mailboxes and no local users';
 my $POSTFIX = "it is about Postfix's own programs and files";
 my $TLS = 'versions and ciphers are those of the TLS library, TLS 1.2 at least';
-my $PEER = 'the primary is spoken to as it offers';
+my $PEER = 'the extensions that the primary offers are used';
 my $QUEUE = 'the queue is another one, and each domain has its own';
 
 # Whole names as regular expressions; the first that fits counts.
@@ -49,8 +47,7 @@ my @ROWS = (
 	    'it says what Postfix does not run; mxwatchd listens as smtpd '
 	    . '{ listen } says' ],
 	[ qr/multi_instance_directories/x, LOST,
-	    'these are configurations of their own; run mxwatch-import for '
-	    . 'each' ],
+	    'these are separate configurations; run mxwatch-import for each' ],
 	[ qr/multi_instance_\w+/x, SAME, $POSTFIX ],
 
 	# mail of this host
@@ -69,8 +66,8 @@ my @ROWS = (
 	[ qr/luser_relay/x, REFUSES, $LOCAL ],
 	[ qr/always_bcc|\w+_bcc_maps/x, LOST, 'no copies are sent' ],
 	[ qr/relocated_maps/x, LOST,
-	    'who has moved is refused like others that are not in the '
-	    . 'list; "ADDRESS REJECT text" there says where to' ],
+	    'moved recipients are refused like others not in the list; "ADDRESS REJECT text" '
+	        . 'there can say where to' ],
 	[ qr/masquerade_\w+|sender_canonical_\w+|
 	    (?:recipient_)?canonical_classes|smtp_generic_maps|
 	    remote_header_rewrite_domain|local_header_\w+/x, LOST, $PRIMARY ],
@@ -82,22 +79,21 @@ my @ROWS = (
 	    receive_override_options|message_(?:drop|reject|strip)_\w+/x, LOST,
 	    $PRIMARY ],
 	[ qr/milter_\w+|smtpd_proxy_\w+|internal_mail_filter_classes/x, SAME,
-	    'no filter is spoken to' ],
+	    'content filters are not supported' ],
 	[ qr/header_\w+|mime_\w+|strict_(?:7bit|8bit|mime)\w*|
 	    disable_mime_\w+|always_add_missing_headers|
 	    undisclosed_recipients_header|enable_original_recipient|
 	    detect_8bit_encoding_header|queue_file_attribute_count_limit|
 	    duplicate_filter_limit|line_length_limit|smtp_line_length_limit/x,
 	    SAME,
-	    'a message is kept as it came' ],
+	    'a message is stored as received' ],
 	[ qr/cleanup_replace_stray_cr_lf|smtpd_forbid_bare_newline\w*|
 	    postscreen_bare_newline_\w+/x, SAME,
-	    'smtpd { bare_newline } holds for everybody' ],
+	    'smtpd { bare_newline } applies to all clients' ],
 
 	# clients
 	[ qr/smtpd_sasl_auth_enable/x, REFUSES,
-	    'users hand in no mail here; leave that to Postfix, or to the '
-	    . 'primary' ],
+	    'users cannot submit mail here; leave that to Postfix, or to the primary' ],
 	[ qr/smtpd_sasl_\w+|broken_sasl_auth_clients|cyrus_sasl_config_path|
 	    smtpd_sender_login_maps/x, SAME, 'there is no AUTH' ],
 	[ qr/relay_clientcerts/x, REFUSES,
@@ -120,9 +116,9 @@ my @ROWS = (
 	    'mxwatchd has no such setting' ],
 	[ qr/smtpd_client_(?:message|recipient|new_tls_session|
 	    auth)_rate_limit/x, LOST,
-	    'client_rate and rcpt_checks are the limits by time' ],
+	    'client_rate and rcpt_checks are the rate limits' ],
 	[ qr/smtpd_(?:soft_error_limit|error_sleep_time)/x, LOST,
-	    'nobody is kept waiting; max_errors ends a session' ],
+	    'clients are not delayed; max_errors ends a session' ],
 	[ qr/smtpd_recipient_overshoot_limit|smtpd_history_flush_threshold|
 	    smtpd_delay_reject|smtpd_peername_lookup|
 	    smtpd_client_port_logging|smtpd_log_access_permit_actions|
@@ -154,9 +150,8 @@ my @ROWS = (
 	    LOST,
 	    $CLIENT ],
 	[ qr/postscreen_\w+|dnsblog_\w+/x, SAME,
-	    'smtpd { early_talk, dnsbl, per_client } do what postscreen is '
-	    . 'for' ],
-	[ qr/soft_bounce/x, LOST, 'what is refused is refused for good' ],
+	    'smtpd { early_talk, dnsbl, per_client } replace postscreen' ],
+	[ qr/soft_bounce/x, LOST, 'refusals are permanent' ],
 	[ qr/show_user_unknown_table_name|respectful_logging/x, SAME,
 	    $POSTFIX ],
 	[ qr/qmqpd_\w+/x, SAME, 'there is no QMQP' ],
@@ -167,22 +162,22 @@ my @ROWS = (
 	[ qr/address_verify_\w+/x, SAME,
 	    'recipients_learn has its own cache and times' ],
 	[ qr/best_mx_transport/x, LOST,
-	    'mail of which this host is the best MX waits' ],
+	    'mail for which this host is the best MX waits' ],
 	[ qr/sender_dependent_\w+|empty_address_\w+/x, LOST,
-	    'the way of mail does not depend on its sender' ],
+	    'routing does not depend on the sender' ],
 	[ qr/smtp_fallback_relay/x, LOST,
 	    'mail waits for its primary; name another server in primary if '
 	    . 'mail may go there' ],
 	[ qr/smtp_sasl_(?:auth_enable|password_maps)/x, LOST,
-	    'nobody logs in at a primary; it has to take mail from this '
+	    'mxwatchd does not authenticate at a primary; it has to take mail from this '
 	    . 'host without' ],
 	[ qr/smtp_sasl_\w+|smtp_sender_dependent_authentication|
-	    send_cyrus_sasl_authzid/x, SAME, 'nobody logs in at a primary' ],
+	    send_cyrus_sasl_authzid/x, SAME, 'mxwatchd does not authenticate at a primary' ],
 	[ qr/defer_transports/x, LOST,
 	    'mxwatchctl hold and mxwatchctl maintenance hold mail' ],
 	[ qr/transport_retry_time|default_transport_rate_delay|
 	    \w+_transport_rate_delay|\w+_destination_rate_delay/x, LOST,
-	    'what a primary bears is found out, see deliver' ],
+	    'the limits of a primary are learned, see deliver' ],
 	[ qr/initial_destination_concurrency|
 	    \w+_initial_destination_concurrency|
 	    \w+_destination_concurrency_\w*(?:feedback\w*|cohort_limit)|
@@ -208,7 +203,7 @@ my @ROWS = (
 	    'no certificate is shown to a primary' ],
 	[ qr/smtp_tls_\w+/x, SAME, $PEER ],
 	[ qr/smtp_tcp_port/x, LOST,
-	    'a port stands behind the host in primary' ],
+	    'a port follows the host in primary' ],
 	[ qr/smtp_host_lookup|disable_dns_lookups|smtp_dns_\w+|
 	    ignore_mx_lookup_error|smtp_defer_if_no_mx_address_found/x, LOST,
 	    'names are looked up as section resolver and /etc/resolv.conf '
@@ -231,8 +226,7 @@ my @ROWS = (
 	    'metrics, alerts and the log are for the postmaster' ],
 	[ qr/bounce_size_limit|bounce_template_file|enable_threaded_bounces/x,
 	    LOST,
-	    'reports have their own form; dsn { size } is how much they '
-	    . 'return' ],
+	    'reports have their own format; dsn { size } is how much they return' ],
 );
 
 # Tells of everything that nobody has asked for.
@@ -254,7 +248,7 @@ sub tell {
 			$draft->moot($what, 'it stands for a part of others');
 		} else {
 			$draft->lost($what, defined $service ?
-			    'it is for this service alone' :
+			    'it applies only to this service' :
 			    'mxwatch-import does not know it');
 		}
 	}

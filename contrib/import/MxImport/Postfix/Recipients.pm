@@ -17,8 +17,8 @@ sub new {
 
 	if (@specs && !$is_checked) {
 		$draft->takes("relay_recipient_maps @specs",
-		    'smtpd_reject_unlisted_recipient = no lets any recipient '
-		    . 'pass; set recipients if they are complete');
+		    'smtpd_reject_unlisted_recipient = no accepts any recipient; set recipients if '
+		        . 'they are complete');
 		@specs = ();
 	}
 	for my $spec (@specs) {
@@ -33,8 +33,8 @@ sub new {
 		$self->read_table($table);
 	}
 	if (@specs && $self->is_complete && !$self->domains) {
-		$draft->takes("relay_recipient_maps @specs", 'it has nobody, '
-		    . 'and a list of nobody is none here');
+		$draft->takes("relay_recipient_maps @specs", 'it is empty, and an empty list does not '
+		    . 'apply here');
 		$self->{is_open} = 1;
 	}
 	$self->{is_open} = 1 if !@specs;
@@ -52,10 +52,10 @@ sub read_table {
 		return;
 	}
 	$self->{draft}->check($what,
-	    'postmap has not made it; its text was read')
+	    'postmap has not compiled it; its text was read')
 	    if $table->is_uncompiled;
-	$self->{draft}->check($what, 'its text is newer than what postmap made '
-	    . 'of it; run postmap, and this again') if $table->is_stale;
+	$self->{draft}->check($what, 'its text is newer than its compiled form; run postmap, '
+	    . 'then this again') if $table->is_stale;
 	my @mailboxes = grep { /\@/ } keys %$entries;
 	$self->{draft}->refuses($what,
 	    'a value that begins with REJECT refuses here; '
@@ -90,7 +90,7 @@ sub ask {
 	return if $self->{is_open} || !@{ $self->{askable} };
 	for my $table (@{ $self->{askable} }) {
 		my ($found, $error) = $table->ask(map { "\@$_" } @domains);
-		$errors->{ $table->spec } = "it could not be asked: $error"
+		$errors->{ $table->spec } = "it could not be queried: $error"
 		    if !$found && $error ne $errors->{ $table->spec };
 		$self->{catch_all}{$_} = 1
 		    for map { s/^\@//r } keys %{ $found // {} };
@@ -122,8 +122,8 @@ sub options {
 	}
 	my @having =
 	    grep { $self->{of}{ $_->spec }{$domain} } @{ $self->{tables} };
-	$draft->check("domain $domain", 'relay_recipient_maps has nobody of '
-	    . 'it, so Postfix refused all (550); mxwatchd puts all off (451)')
+	$draft->check("domain $domain", 'relay_recipient_maps has no entry of it, so Postfix '
+	    . 'refused all (550); mxwatchd defers all (451)')
 	    if !@having;
 	@having = ($self->{tables}[0]) if !@having;
 	if (defined $folder) {

@@ -35,8 +35,7 @@ sub translate {
 	}
 	my $etrn = $settings->given_for($service, 'smtpd_etrn_restrictions');
 	$draft->lost("smtpd_etrn_restrictions = $etrn", 'smtpd { etrn = '
-	    . '{"ADDRESS"} } lists the primaries that may say ETRN; by default '
-	    . 'nobody may')
+	    . '{"ADDRESS"} } lists the primaries that may say ETRN; by default none may')
 	    if defined $etrn && $etrn ne '';
 	$self->dnsbl;
 	return $self;
@@ -87,14 +86,13 @@ sub item {
 		    'no client may relay by its certificate');
 	} elsif ($item =~ /^check_\w+_access$/ && $may_relay &&
 	    $self->may_permit($argument // '')) {
-		$draft->refuses($what, 'it may permit to relay; mxwatchd '
-		    . 'relays for its domains only');
+		$draft->refuses($what, 'it may permit relaying; mxwatchd relays only for its domains');
 	} elsif ($item =~ /^permit_(?:dnswl|rhswl)_client$/) {
 		$draft->lost($what, 'a list that speaks for a client is one of '
 		    . 'smtpd { dnsbl } with a negative weight; name it there');
 	} elsif ($item =~ /^(?:reject|check|defer)_/) {
-		$draft->lost($what, 'clients, senders and content are for the '
-		    . 'primary to judge; whom it refused is not refused here');
+		$draft->lost($what, 'clients, senders and content are left to the primary; what it '
+		    . 'refused is not refused here');
 	} else {
 		$draft->lost($what, 'mxwatchd has no such restriction');
 	}
@@ -120,7 +118,7 @@ sub dnsbl {
 
 	if (@sites && (@{ $self->{lists} } || $action eq 'ignore')) {
 		$draft->check('dnsbl', $action eq 'ignore' ?
-		    'postscreen only noted who was listed; here he is refused' :
+		    'postscreen only logged listed clients; here they are refused' :
 		    'it is what postscreen_dnsbl_sites says, without '
 		    . 'reject_rbl_client (' . join(' ', @{ $self->{lists} }) .
 		    ')');
@@ -128,7 +126,7 @@ sub dnsbl {
 	@sites = @{ $self->{lists} } if !@sites;
 	my @known = grep { !m{[\$/]|^\w+:} } @sites;
 	$draft->lost("dnsbl: $_",
-	    'its name stands in a table; name the list yourself')
+	    'its name is in a table; name the list yourself')
 	    for grep { m{[\$/]|^\w+:} } @sites;
 	return if !@known;
 	$draft->set('smtpd', 'dnsbl', \@known);

@@ -83,9 +83,8 @@ sub fill {
 	    $map->{of} eq 'transport_maps') {
 		($found, $error) =
 		    $table->ask(map { "postmaster\@$_" } @$domains);
-		$self->{draft}->check("$map->{of}: " . $table->spec, 'it goes '
-		    . 'by whole addresses; it was asked about postmaster of '
-		    . 'each domain');
+		$self->{draft}->check("$map->{of}: " . $table->spec, 'it is looked up by address; it '
+		    . 'was queried for postmaster of each domain');
 	} elsif (!$found) {
 		($found, $error) = $table->ask(@$keys);
 	}
@@ -188,7 +187,7 @@ sub primaries {
 		my ($host, $port, $exact) = host_port($item);
 		if (!defined $host) {
 			$draft->lost("domain $domain: next hop $item",
-			    'it is no host with a port; set primary');
+			    'it is not a host with a port; set primary');
 			next;
 		}
 		my $text = server_text($host, $port);
@@ -198,10 +197,9 @@ sub primaries {
 			    . 'probe { port } or primary') if $port != 25;
 			next;
 		}
-		$draft->check("primary $text of domain $domain", 'it stands '
-		    . 'without brackets, so Postfix goes by the MX records of '
-		    . 'that name, and mxwatchd by its address; name the '
-		    . 'servers if it has MX records')
+		$draft->check("primary $text of domain $domain", 'it has no brackets, so Postfix uses '
+		    . 'the MX records of that name, and mxwatchd its address; '
+		    . 'name the servers if it has MX records')
 		    if !$exact;
 		push @primaries, $text;
 	}
@@ -218,12 +216,11 @@ sub smarthost {
 	return if $relayhost eq '';
 	if (!defined $host) {
 		$self->{draft}->lost("relayhost = $relayhost",
-		    'it is no host with a port; set dsn { smarthost }');
+		    'it is not a host with a port; set dsn { smarthost }');
 		return;
 	}
-	$self->{draft}->check("dsn { smarthost } $host", 'relayhost stands '
-	    . 'without brackets, so Postfix goes by the MX records of that '
-	    . 'name') if !$exact;
+	$self->{draft}->check("dsn { smarthost } $host", 'relayhost has no brackets, so '
+	    . 'Postfix uses the MX records of that name') if !$exact;
 	return server_text($host, $port);
 }
 
@@ -300,7 +297,7 @@ sub tls {
 			my $policy = $map->{found}{$key} // next;
 			my ($level, @attributes) = braced_list($policy);
 			$draft->lost("$map->{of}: $key @attributes",
-			    'only its level is taken') if @attributes;
+			    'only its level is used') if @attributes;
 			return $self->level("$map->{of}: $key", $level // '');
 		}
 	}
@@ -330,7 +327,7 @@ my %LEVEL = (
 	    . 'certificate gets no mail' ],
 	dane => [ 'dane' ],
 	'dane-only' => [ 'dane',
-    'a host without TLSA records is sent to as by "may"' ],
+    'a host without TLSA records is treated as with "may"' ],
 	'half-dane' => [ 'dane' ],
 );
 

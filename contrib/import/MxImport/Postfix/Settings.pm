@@ -45,7 +45,7 @@ sub move_here {
 	$reason =~ s/^.*fatal: |\n//g;
 	push @{ $self->{warnings} },
 	    "$reason: this is not the host of this Postfix; "
-	    . 'its addresses are taken as they are';
+	    . 'its addresses are used as they are';
 	my ($interfaces) = $self->postconf('-o', 'mynetworks=127.0.0.0/8', '-h',
 	    '-x',
 	    'inet_interfaces');

@@ -140,7 +140,7 @@ sub parsed {
 sub cannot_list {
 	my ($self) = @_;
 
-	return "a table of type $self->{type} can be asked, not listed";
+	return "a table of type $self->{type} can be queried, not listed";
 }
 
 # The last thing that postmap said, as far as it says more than the name.
