@@ -178,8 +178,8 @@ schema_upgrade(struct pg *p, int *from, int64_t until, struct mx_errbuf *eb)
 		return rc;
 	if (*from > SCHEMA_VERSION)
 		return mx_fail(eb, MX_EEXIST,
-		    "the tables in the engine have version %d, this program "
-		    "needs %d; upgrade it",
+		    "the tables in the engine have version %d, and %d is the "
+		    "newest known here; upgrade this program",
 		    *from, SCHEMA_VERSION);
 	for (i = *from + 1; i <= SCHEMA_VERSION && rc == 0; i++)
 		rc = version_make(p, (unsigned)i, until, eb);
