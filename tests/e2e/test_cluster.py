@@ -41,6 +41,27 @@ def test_mail_goes_by_whoever_owns_its_domain(stack):
     wait_for(lambda: nodes.engine.a.number("SELECT count(*) FROM mxwatch.part") == 0, 10)
 
 
+def test_the_mail_of_a_removed_domain_has_its_primary_at_every_node(stack):
+    mx, nodes = spread(stack, domains=["a.test", "z.test"])
+    owner, other = nodes.owner("a.test"), nodes.other("a.test")
+    mx[0].stop()
+    for d in nodes.n:
+        d.wait_state("a.test", "down")
+    fill(owner, "a.test", 3)
+    for d in nodes.n:
+        assert d.reload(domains={"z.test": 'primary = {"127.0.0.1:%d"}' % mx[1].port})[0] == 0
+    for d in nodes.n:
+        wait_for(lambda d=d: d.status()["domains"][0].get("removed"), 10, "it is removed")
+    owner.kill9()
+    mx[0].start()
+    wait_for(lambda: len(mx[0].messages) == 3, 40, "all is delivered")
+    other.logged('domain=a.test event=gone reason=empty')
+    owner.start()
+    wait_for(lambda: "a.test" not in [d["domain"] for d in owner.status()["domains"]], 20)
+    assert nodes.engine.a.number("SELECT count(*) FROM mxwatch.state"
+                                 " WHERE key LIKE 'settings/%' AND value <> ''") == 0
+
+
 def test_a_node_is_killed_and_its_mail_goes_by_the_other(stack):
     mx, nodes = spread(stack)
     for m in mx:

@@ -16,6 +16,7 @@
 #include "base/rnd.h"
 #include "daemon/maintained.h"
 #include "daemon/redirected.h"
+#include "daemon/removed.h"
 
 #define SEE_STEP     500 /* primaries in a tick */
 #define INSTANCE_MAX 64
@@ -212,6 +213,7 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 	if (daemon_ledger_heard(d, key, data, len) ||
 	    maintained_told(d, key, data, len) ||
 	    redirected_told(d, key, data, len) ||
+	    removed_told(d, key, data, len) ||
 	    daemon_alerts_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);

@@ -11,6 +11,7 @@
 #include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cluster/cluster.h"
 #include "config/removed.h"
 #include "daemon/redirected.h"
 
@@ -168,11 +169,39 @@ removed_configured(struct removed *r)
 	}
 }
 
+/* In a cluster its mail is at its owner, which removes the stored settings when
+ * it is gone. Until then any node may become the owner. */
+static bool
+is_elsewhere(const struct removed *r, const char *name)
+{
+	const struct settings_note *n = idmap_get(&r->notes, key_of(name));
+	const struct cluster *c = r->daemon->cluster;
+
+	return c != NULL && !cluster_is_ours(c, name) && n != NULL &&
+	    n->text != 0;
+}
+
 bool
 removed_is_over(const struct removed *r, const struct snap_domain *s)
 {
 	return s->removed && snap_domain_messages(s) == 0 &&
-	    !queue_loading(r->daemon->queue);
+	    !queue_loading(r->daemon->queue) && !is_elsewhere(r, s->name);
+}
+
+bool
+removed_told(struct daemon *d, const char *key, const void *data, size_t len)
+{
+	const char *name = key + strlen(PREFIX);
+	struct removed *r = d->removed;
+
+	if (strncmp(key, PREFIX, strlen(PREFIX)) != 0)
+		return false;
+	if (r == NULL)
+		return true;
+	note_get(r, name)->text =
+	    len > 0 ? hash_bytes(HASH_INIT, data, len) : 0;
+	stats_touch(d->stats, name);
+	return true;
 }
 
 void

@@ -19,7 +19,10 @@ void removed_load(struct removed *, struct config *);
 void removed_configured(struct removed *);
 /* The domain has mail: stores its settings, unless they are stored already. */
 void removed_note(struct removed *, const struct conf_domain *);
-/* A removed domain is over when nothing is queued for it. */
+/* State that another node of the cluster changed. True: the key is of stored
+ * settings. */
+bool removed_told(struct daemon *, const char *key, const void *, size_t len);
+/* A removed domain is over when nothing is queued for it, at no node. */
 bool removed_is_over(const struct removed *, const struct snap_domain *);
 /* Makes every module forget a domain that mx_backup took in or that was
  * removed; mail queued for it goes on as mail for a domain that nobody
