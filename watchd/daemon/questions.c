@@ -3,7 +3,7 @@
  * protocol, and its lines become one document. */
 #include "daemon/questions.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 
