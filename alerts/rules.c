@@ -227,7 +227,7 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	v->known = x->s->indexed;
 	v->value = (double)age;
 	v->percent = 100 * snap_lifetime_used(x->d, x->now);
-	/* Mail behind a closed breaker needs somebody to act. */
+	/* Mail behind a tripped breaker needs somebody to act. */
 	if (x->d->breaker_since != 0 && v->percent >= 50)
 		v->least = ALERT_SEV_CRITICAL;
 	future(x, text, sizeof(text));
@@ -544,7 +544,7 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 /* Sent once: its duration and further trials change nothing. Ageing mail is
  * reported by queue_age. */
 static void
-rule_breaker_closed(const struct view *x, struct rule_value *v)
+rule_breaker_tripped(const struct view *x, struct rule_value *v)
 {
 	char wait[96], reply[PEER_TEXT];
 
@@ -552,7 +552,7 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	text_cut(reply, sizeof(reply),
 	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
 					     "that it accepts none of it");
-	/* Among breakers closed together only one is reported. */
+	/* Among breakers tripped together only one is reported. */
 	if (x->d->breaker_since == 0 || x->d->breaker_follows)
 		return;
 	v->value = 1;

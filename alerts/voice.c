@@ -12,7 +12,7 @@ voice_of(enum alert_kind kind)
 	case ALERT_queue_depth:
 	case ALERT_bounce_rate:
 	case ALERT_delivery_stuck:
-	case ALERT_breaker_closed:
+	case ALERT_breaker_tripped:
 		return VOICE_OWNER;
 	case ALERT_primary_down:
 	case ALERT_primary_flapping:

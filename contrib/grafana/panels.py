@@ -94,10 +94,10 @@ def now(p):
     p.stat("Domains down",
            "Domains whose mail is held because no primary works, each counted once.",
            'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">))', "none", bad)
-    p.stat("Breakers closed",
+    p.stat("Breakers tripped",
            "Domains whose primary permanently refuses what it should accept; their mail is "
            "held until it is repaired: mxwatchctl why DOMAIN, then mxwatchctl release.",
-           "sum(max by (domain) (mxwatch_breaker_closed<D>))", "none", bad)
+           "sum(max by (domain) (mxwatch_breaker_tripped<D>))", "none", bad)
     p.stat("Messages queued", "Of the chosen domains, in all chosen daemons together.",
            "sum(mxwatch_queue_messages<D>)", "short")
     p.stat("Oldest message", "Age of the oldest queued message, held or not.",
@@ -155,8 +155,8 @@ def now(p):
         ("Stuck for", "max by (domain) (mxwatch_queue_stuck_seconds<D>)", "s"),
         ("Maintenance", "max by (domain) (mxwatch_maintenance<D>)",
          [(0, "no", "text"), (1, "yes", "blue")]),
-        ("Breaker", "max by (domain) (mxwatch_breaker_closed<D>)",
-         [(0, "open", "green"), (1, "closed", "red")]),
+        ("Breaker", "max by (domain) (mxwatch_breaker_tripped<D>)",
+         [(0, "reset", "green"), (1, "tripped", "red")]),
     ], only=LATE, sort="Lifetime used", name=named)
 
 
@@ -199,8 +199,8 @@ def delivery(p):
             ("{{status}}", rate("status", "mxwatch_delivery_recipients_bounced_total<D>") + " > 0"))
     p.timeline("Breakers by domain", "Domains whose primary permanently refused what it should accept: "
                "their mail was held. Those that were, in the range shown.",
-               "{{domain}}", top("domain", "max", "mxwatch_breaker_closed<D>", " > 0"),
-               [(0, "open", "green"), (1, "closed", "red")], w=8)
+               "{{domain}}", top("domain", "max", "mxwatch_breaker_tripped<D>", " > 0"),
+               [(0, "reset", "green"), (1, "tripped", "red")], w=8)
     p.graph("Refusals not believed", "Permanent refusals that contradict what is known, so that "
             "the mail stays queued, by whom they are about.", "cps",
             ("{{scope}}", rate("scope", "mxwatch_delivery_refusals_put_off_total<D>") + " > 0"))
@@ -459,9 +459,9 @@ ANNOTATIONS = [
     ("Primary up", "green", "{{primary}} up",
      "max by (primary) (max_over_time("
      "instance_primary:mxwatch_primary_state_change_timestamp_seconds:up<P>[$__interval]))"),
-    ("Breaker closed", "dark-red", "{{domain}}: the breaker closed",
+    ("Breaker tripped", "dark-red", "{{domain}}: the breaker tripped",
      "min by (domain) (max_over_time("
-     "instance_domain:mxwatch_breaker_closed_timestamp_seconds:told<D>[$__interval]))"),
+     "instance_domain:mxwatch_breaker_tripped_timestamp_seconds:told<D>[$__interval]))"),
     ("Daemon started", "blue", "{{instance}} started",
      "max by (instance) (max_over_time(process_start_time_seconds<I>[$__interval]))"),
     ("Configuration loaded", "purple", "{{instance}}: configuration",

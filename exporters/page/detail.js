@@ -124,7 +124,7 @@ function commandsOf(d) {
 	var name = d.domain, q = queue(d), c = [], down = d.state === "down" || d.state === "suspect";
 	if (!isWord(name)) return c;
 	if (isRemoved(d)) c.push(["forget " + name, "no more by its old settings"]);
-	if (q.on_hold || d.breaker) c.push(["release " + name, d.breaker ? "open the breaker and deliver" : "end the hold"]);
+	if (q.on_hold || d.breaker) c.push(["release " + name, d.breaker ? "reset the breaker and deliver" : "end the hold"]);
 	if (messages(d) > 0) c.push(["flush " + name, "deliver now"]);
 	if (down) c.push(["probe " + name, "probe its primaries now"]);
 	if (messages(d) > 0 && (isNear(expiry(d)) || share(d) >= .5 || down)) c.push(["extend " + name + " +7d", "let what is queued live longer"]);

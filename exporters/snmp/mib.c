@@ -193,9 +193,9 @@ const char *const mib_varbinds[WIRE_EVENT_MAX][MIB_VARBINDS_MAX] = {
 	[WIRE_SPOOL_REFUSING] = { "mxwEventTime", "mxwSpoolFreeKOctets" },
 	[WIRE_SPOOL_ACCEPTING] = { "mxwEventTime", "mxwSpoolFreeKOctets" },
 	[WIRE_TEST] = { "mxwEventTime", "mxwVersion" },
-	[WIRE_BREAKER_CLOSED] = { "mxwEventTime", "mxwDomainName",
+	[WIRE_BREAKER_TRIPPED] = { "mxwEventTime", "mxwDomainName",
 	    "mxwDomainMessages", "mxwDomainCause" },
-	[WIRE_BREAKER_OPENED] = { "mxwEventTime", "mxwDomainName",
+	[WIRE_BREAKER_RESET] = { "mxwEventTime", "mxwDomainName",
 	    "mxwDomainMessages" },
 };
 

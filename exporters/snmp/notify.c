@@ -29,7 +29,7 @@ event_of(const struct notice *n)
 	case NOTICE_EXPIRED:
 		return WIRE_MAIL_EXPIRED;
 	case NOTICE_BREAKER:
-		return n->a != 0 ? WIRE_BREAKER_CLOSED : WIRE_BREAKER_OPENED;
+		return n->a != 0 ? WIRE_BREAKER_TRIPPED : WIRE_BREAKER_RESET;
 	case NOTICE_SPOOL:
 		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
 					  WIRE_SPOOL_REFUSING;

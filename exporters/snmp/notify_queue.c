@@ -65,8 +65,8 @@ is_urgent(const struct wire_notice *n)
 	case WIRE_MAIL_EXPIRED:
 	case WIRE_SPOOL_REFUSING:
 	case WIRE_SPOOL_ACCEPTING:
-	case WIRE_BREAKER_CLOSED:
-	case WIRE_BREAKER_OPENED:
+	case WIRE_BREAKER_TRIPPED:
+	case WIRE_BREAKER_RESET:
 		return true;
 	default:
 		return false;

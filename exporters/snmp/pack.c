@@ -108,7 +108,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	w->flush_end = d->flush.end_ms / 1000;
 	w->on_hold = d->on_hold;
 	w->removed = d->removed;
-	w->breaker_since = d->breaker_is_closed ? d->breaker_since : 0;
+	w->breaker_since = d->breaker_is_tripped ? d->breaker_since : 0;
 	w->put_off = d->put_off;
 	w->learns = d->learns;
 	w->learned = d->learned[0];
@@ -280,7 +280,7 @@ count_links(struct pack *p, const struct index *x, const struct snap_domain *d)
 			continue;
 		p->rows[WIRE_LINK]++;
 		p->sum[at - p->s->server].messages += snap_domain_messages(d);
-		p->sum[at - p->s->server].breakers += d->breaker_is_closed;
+		p->sum[at - p->s->server].breakers += d->breaker_is_tripped;
 	}
 }
 

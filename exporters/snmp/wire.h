@@ -85,7 +85,7 @@ struct wire_domain {
 	uint64_t deferred[WIRE_CLASSES], bounced[WIRE_CLASSES];
 	uint64_t flush_remaining;
 	int64_t flush_end;
-	int64_t breaker_since; /* 0: open */
+	int64_t breaker_since; /* 0: reset */
 	uint64_t put_off, learned;
 	uint64_t list_entries;
 	int64_t list_confirmed_ms; /* wall; 0: equals its source */
@@ -102,7 +102,7 @@ struct wire_primary {
 	uint32_t port, healthy;
 	uint32_t failed_phase; /* the numbers of the MIB */
 	uint32_t code;
-	/* that name it; of these with a closed breaker */
+	/* that name it; of these with a tripped breaker */
 	uint32_t domains, breakers;
 	uint32_t window, ceiling, connections, paused;
 	int64_t state_since;
@@ -157,8 +157,8 @@ enum wire_event {
 	WIRE_SPOOL_REFUSING,
 	WIRE_SPOOL_ACCEPTING,
 	WIRE_TEST,
-	WIRE_BREAKER_CLOSED,
-	WIRE_BREAKER_OPENED,
+	WIRE_BREAKER_TRIPPED,
+	WIRE_BREAKER_RESET,
 	WIRE_EVENT_MAX,
 };
 

@@ -151,7 +151,7 @@ class World:
         self.bad.misbehave[:] = ["say-rcpt=" + BLOCKED]
         for i in range(n):
             mail(d, "box%d@bad.test" % i, sender="s%d@sender.test" % i)
-        wait_for(lambda: d.metrics().get("breaker_closed", domain="bad.test") == 1, 20)
+        wait_for(lambda: d.metrics().get("breaker_tripped", domain="bad.test") == 1, 20)
 
     def is_down(self):
         for d in self.a, self.b:
@@ -286,7 +286,7 @@ def at_a_glance(w):
         "Daemons down": {"": 0},
         "Primaries down": {"": 2},
         "Domains down": {"": 3},  # of a and b, and by their breakers
-        "Breakers closed": {"": 1},
+        "Breakers tripped": {"": 1},
         "Messages queued": {"": 28},
         "Oldest message": {"": w.waited()},
         "First expires in": {"": expires},
@@ -439,7 +439,7 @@ def reports(w):
 def alerts(w):
     a, b = w.address(w.a), w.address(w.b)
     return {
-        "Alerts that fire": {"primary_down": 2, "breaker_closed": 1, "mail_expired": 1},
+        "Alerts that fire": {"primary_down": 2, "breaker_tripped": 1, "mail_expired": 1},
         "Notifications": {"hook": a_second(w.grew("notifications_total"))},
         "Notifications waiting by receiver": {"hook of " + a: 0, "hook of " + b: 0},
         "Last heartbeat": {"hc of " + a: Between(0, 10), "hc of " + b: Between(0, 10)},
@@ -562,7 +562,7 @@ def of_three(w):
     """Of c alone, where all domains are one, what differs from a and b."""
     c = w.address(w.c)
     return {
-        "Primaries down": {"": 2}, "Domains down": {"": 2}, "Breakers closed": {"": 0},
+        "Primaries down": {"": 2}, "Domains down": {"": 2}, "Breakers tripped": {"": 0},
         "Messages queued": {"": 1}, "Delivered": {"": near(1)}, "Accepted": {"": near(2)},
         "New mail": {"": 0}, "Alerts": {"": 3}, "Expired": {"": 0},
         "State of the primaries": {**dict.fromkeys(w.up, UP), **dict.fromkeys(w.down, DOWN)},
@@ -627,7 +627,7 @@ def test_one_of_each_is_chosen(world):
         primary=[primary(w.nobody)])
     agrees(board, lambda: {
         "Messages queued": {"": 2}, "Domains down": {"": 1}, "Primaries down": {"": 1},
-        "Breakers closed": {"": 0}, "Alerts": {"": 1},
+        "Breakers tripped": {"": 0}, "Alerts": {"": 1},
         "First expires in": {"": Between(25 * DAY - 90, 25 * DAY)},
         "State of the primaries": {primary(w.nobody): DOWN},
         "State of the domains": {"down.test": DOWN},
@@ -671,7 +671,7 @@ def test_annotations_at_any_step(world, step):
         "Primary down": {**{x + " down": (min(begun.values()), last + 10) for x in w.down},
                          primary(w.back) + " down": (w.stopped, w.started)},
         "Primary up": {primary(w.back) + " up": (w.started, w.started + 15)},
-        "Breaker closed": {"bad.test: the breaker closed": (w.stopped, w.started)},
+        "Breaker tripped": {"bad.test: the breaker tripped": (w.stopped, w.started)},
         "Daemon started": {x + " started": (t - 1, t + 1) for x, t in begun.items()},
         "Configuration loaded": {x + ": configuration": (t - 1, t + 10) for x, t in begun.items()},
     }

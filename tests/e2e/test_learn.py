@@ -127,7 +127,7 @@ def test_a_catch_all(stack):
 
 def test_a_half_restored_primary(stack):
     """It answers, and has lost its mailboxes: what it refuses meanwhile is forgotten when
-    the breaker closes, what it refused before it lost them is not."""
+    the breaker trips, what it refused before it lost them is not."""
     known = ["u%d" % i for i in range(6)]
     at = ("127.0.0.1", free_port())
     pf = postfix(stack, "carol", *known, services={at: {}})
@@ -150,7 +150,7 @@ def test_a_half_restored_primary(stack):
     for u in known:
         for i in range(2):
             send_bytes(d.port, text(u), "s%d@%s.test" % (i, u), u + "@a.test")
-    wait_for(lambda: d.metrics().get("breaker_closed", domain="a.test") == 1, 30)
+    wait_for(lambda: d.metrics().get("breaker_tripped", domain="a.test") == 1, 30)
     wait_for(lambda: "carol@a.test" not in learned(d), 10, "what it refused is forgotten")
     assert rcpts(d, "carol@a.test", "nobody@a.test") == [OK, OK], "no refusal is believed now"
     pf.set_service(at)

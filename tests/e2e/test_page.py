@@ -463,7 +463,7 @@ STATES = {
     "redirected": dict(redirect={"to": ["mx9.example.net"], "instead_of": [], "since": 1}),
 }
 SAID = {"removed": "mxwatchctl forget ", "on hold": "mxwatchctl release ",
-        "breaker": "open the breaker", "maintenance, held": "mxwatchctl why ",
+        "breaker": "reset the breaker", "maintenance, held": "mxwatchctl why ",
         "1\u00a0expired": "mxwatchctl why ", "redirected": "mxwatchctl redirect --end "}
 
 

@@ -20,7 +20,7 @@ def test_many_domains_one_alert(stack):
 
     def closed():
         m = d.metrics()
-        n = [m.get("breaker_closed", domain=x) for x in names]
+        n = [m.get("breaker_tripped", domain=x) for x in names]
         assert sum(n) == N, n
         assert sum(m.get("breaker_follows", domain=x) for x in names) == N - 1
         return True
@@ -28,7 +28,7 @@ def test_many_domains_one_alert(stack):
 
     def fires():
         got = [a for a in d.ctl_json("alerts")[:-1] if a["state"] == "firing"]
-        assert [a["alert"] for a in got] == ["breaker_closed"], got
+        assert [a["alert"] for a in got] == ["breaker_tripped"], got
         assert "for %d domains it says" % N in got[0]["summary"], got
         assert got[0]["primary"] == "127.0.0.1:%d" % mx.port
         return True
@@ -44,4 +44,4 @@ def test_many_domains_one_alert(stack):
     mx.misbehave[:] = []
     wait_for(lambda: len(mx.messages) == N, 30)
     wait_for(lambda: [a for a in d.ctl_json("alerts")[:-1] if a["state"] == "firing"] == [], 10)
-    assert d.metrics().sum("breaker_closed") == 0
+    assert d.metrics().sum("breaker_tripped") == 0

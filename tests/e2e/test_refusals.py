@@ -56,13 +56,13 @@ def report_B5_it_turns_against_us_while_it_is_up(c, name):
     if name == "auth":  # else the probe finds it down, before three were refused
         c.mx.misbehave.append(c.taken_alone([]))
     c.mail(20, 5)
-    wait_for(c.closed, 20, "the breaker is closed")
+    wait_for(c.closed, 20, "the breaker is tripped")
     c.wait_state("down")
     assert c.queued() == 20 and c.bounced() == 0
     assert len([x for x in c.log() if "error breaker" in x]) == 1
     why = c.d.ctl("why", c.domain)[1]
     assert "breaker" in why and "mxwatchctl release " + c.domain in why
-    wait_for(lambda: ("breaker_closed", "critical") in c.alerts(), 10, "the alert")
+    wait_for(lambda: ("breaker_tripped", "critical") in c.alerts(), 10, "the alert")
     assert "primary_down" not in dict(c.alerts())
     shown = c.d.ctl_json("status", c.domain)[0]["domains"][0]
     assert shown["breaker"]["reply"] in BLOCKS[name]
@@ -74,7 +74,7 @@ def report_B6_an_old_state(c):
     """Sixty in the list, ten of whom it knows."""
     c.mx.misbehave[:] = ["say-rcpt=" + UNKNOWN, c.taken_alone(range(0, 60, 6))]
     c.mail(60)
-    wait_for(c.closed, 20, "the breaker is closed")
+    wait_for(c.closed, 20, "the breaker is tripped")
     assert c.bounced() == 0
     c.mx.misbehave[:] = []
     wait_for(lambda: not c.closed(), 20, "a trial was taken")
@@ -261,12 +261,12 @@ def believed_in_the_end_and_known_at_the_door(c):
 
 
 @scenario(listed=20, options='lifetime = "16s"')
-def behind_a_closed_breaker_half_of_the_lifetime_is_critical(c):
+def behind_a_tripped_breaker_half_of_the_lifetime_is_critical(c):
     """And what expires there is in the vault."""
     c.mx.misbehave[:] = ["say-rcpt=" + BLOCKED]
     c.mail(10)
     sent = time.time()
-    wait_for(c.closed, 7, "the breaker is closed")
+    wait_for(c.closed, 7, "the breaker is tripped")
     assert "queue_age" not in dict(c.alerts()), "not before"
     wait_for(lambda: ("queue_age", "critical") in c.alerts(), 10, "half of it is over", step=0.1)
     assert 7 < time.time() - sent < 12, "80 % of it are critical with any domain"
@@ -295,7 +295,7 @@ def the_breaker_outlives_a_restart(stack):
     d.start()
 
     def closed():
-        return d.metrics().get("breaker_closed", domain="a.test") == 1
+        return d.metrics().get("breaker_tripped", domain="a.test") == 1
 
     def bounced():
         return d.metrics().sum("delivery_recipients_bounced_total", domain="a.test")

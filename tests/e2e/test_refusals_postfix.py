@@ -70,7 +70,7 @@ def test_nothing_goes_back_and_all_goes_when_mended(world, name):
         m = d.metrics()
         assert m.queued(domain) == NEW and m.sum("delivery_recipients_bounced_total",
                                                  domain=domain) == 0
-        return m.get("breaker_closed", domain=domain) == 1 or \
+        return m.get("breaker_tripped", domain=domain) == 1 or \
             m.state(domain) == "down" or \
             m.sum("delivery_refusals_put_off_total", domain=domain) >= NEW
     wait_for(refused, 30, "held, or all of it put off")

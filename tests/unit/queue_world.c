@@ -51,14 +51,14 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 }
 
 static void
-on_breaker(void *arg, const char *domain, bool closed, bool tell,
+on_breaker(void *arg, const char *domain, bool tripped, bool tell,
     const char *reply)
 {
 	struct world *w = arg;
 
 	(void)domain;
 	assert_true(fake_loop_running());
-	if (!closed) {
+	if (!tripped) {
 		w->mended++;
 		w->mended_told += tell;
 		return;

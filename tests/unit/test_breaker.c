@@ -219,7 +219,7 @@ refuses_all(void **state)
 	assert_int_equal(p.returned, 2); /* as long as it could be true */
 	assert_int_equal(p.offers, 6); /* other mail was ready until then */
 	assert_true(world_gauges(w, A).broken);
-	/* The gate opens and closes: it is closed all the same; time alone gives
+	/* The gate opens and closes: it is tripped all the same; time alone gives
 	 * a trial where nobody probes. */
 	queue_gate(w->q, A, GATE_CLOSED);
 	world_advance(w, HOUR);
@@ -235,7 +235,7 @@ refuses_all(void **state)
 	queue_trial(w->q, A);
 	world_settle(w);
 	assert_int_equal(deliver_all(w, &p), 0); /* not at once again */
-	/* And one that is taken opens it. */
+	/* And one that is taken resets it. */
 	p.rcpt = NULL;
 	world_advance(w, 2 * HOUR);
 	queue_trial(w->q, A);
@@ -461,7 +461,7 @@ filter_breaks_while_up(void **state)
 	assert_int_equal(w->broken, 1);
 }
 
-/* Nothing that one sender does closes anything; forty of them neither. */
+/* Nothing that one sender does trips anything; forty of them neither. */
 static void
 senders(void **state)
 {

@@ -135,7 +135,7 @@ three_hundred_are_one_matter(void **state)
 		assert_false(offer(w, i, HOST, us, NULL));
 	queue_trial(w->q, name_of(1));
 	assert_false(offer(w, 1, HOST, us, NULL)); /* nor at once again */
-	/* One that is taken opens them all. */
+	/* One that is taken resets them all. */
 	world_advance(w, 2 * HOUR);
 	queue_trial(w->q, name_of(7));
 	world_settle(w);
@@ -175,7 +175,7 @@ lists_of_several_domains(void **state)
 	assert_true(offer(w, 5, HOST, who, NULL));
 	assert_int_equal(broken(w, &speakers), 5);
 	assert_int_equal(speakers, 1);
-	/* The operator opens one, and it is refused again: it closes at once. */
+	/* The operator resets one, and it is refused again: it trips at once. */
 	assert_int_equal(
 	    w->relay->hold_domain(w->relay->self, name_of(0), false), 0);
 	world_advance(w, 2 * HOUR);

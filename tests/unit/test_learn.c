@@ -309,9 +309,9 @@ test_catch_all(void **state)
 	assert_word(w, "nobody@" A, "unknown");
 }
 
-/* u<n>@ were taken once; now they are refused: the breaker closes. */
+/* u<n>@ were taken once; now they are refused: the breaker trips. */
 static void
-close_breaker(struct world *w)
+trip_breaker(struct world *w)
 {
 	struct smtp_reply r = { .code = 550,
 		.lines = 1,
@@ -362,7 +362,7 @@ test_the_breaker(void **state)
 	assert_word(w, "before@" A, "doubted");
 	refuse(w, "during@" A);
 	assert_word(w, "during@" A, "unknown");
-	close_breaker(w);
+	trip_breaker(w);
 	assert_word(w, "before@" A, "doubted");
 	assert_word(w, "user0@" A, "taken");
 	assert_int_equal(w->relay->hold_domain(w->relay->self, A, true), 0);
@@ -386,7 +386,7 @@ test_the_breaker_cuts(void **state)
 	refuse(w, "between@" A);
 	learn(w, "good@" A, LEARN_PASSED);
 	assert_word(w, "between@" A, "refused");
-	close_breaker(w);
+	trip_breaker(w);
 	world_restart(w);
 	assert_true(world_gauges(w, A).broken);
 	assert_word(w, "between@" A, "unknown");
@@ -409,7 +409,7 @@ test_the_cut_is_durable(void **state)
 	world_advance(w, HOUR);
 	refuse(w, "between@" A);
 	world_settle(w);
-	close_breaker(w);
+	trip_breaker(w);
 	queue_destroy(&w->q);
 	fake_store_restart(w->store);
 	world_restart(w);

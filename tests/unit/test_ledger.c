@@ -169,7 +169,7 @@ a_domain_that_is_down_by_itself(void **state MX_UNUSED)
 	primary_is(HEALTH_UP);
 	domain_create(&d, DOMAIN);
 	domain_state(&d, HEALTH_DOWN);
-	d.is->broken = d.is->breaker_is_closed = true;
+	d.is->broken = d.is->breaker_is_tripped = true;
 	d.is->cause = "rcpt: 554 5.7.1 no";
 	domain_tell(&d);
 	world_pass(5);

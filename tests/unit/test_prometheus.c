@@ -381,7 +381,7 @@ a_cluster_is_summed(void **state)
 	assert_lines(t, "mxwatch_cluster_synchronous 1\n");
 	assert_lines(t, "mxwatch_cluster_local_messages 3\n");
 	assert_null(strstr(t, "mxwatch_queue_messages{domain=\"a.test\""));
-	assert_null(strstr(t, "mxwatch_breaker_closed{domain=\"a.test\""));
+	assert_null(strstr(t, "mxwatch_breaker_tripped{domain=\"a.test\""));
 	assert_null(strstr(t, "mxwatch_flush_in_progress{domain=\"a.test\""));
 	assert_non_null(strstr(t, "mxwatch_queue_messages{domain=\"b"));
 	assert_lines(t,

@@ -119,7 +119,7 @@ test_not_held_trial(void **state)
 	queue_policy(s->w.q, A, &silent);
 	fill(s, id);
 	d = dest_find(s->w.q, A);
-	breaker_close(d, "test", "no", clock_wall_ms());
+	breaker_trip(d, "test", "no", clock_wall_ms());
 	queue_holds(s->w.q, false);
 	for (unsigned i = 0; i < 20; i++) {
 		world_advance(&s->w, 5 * HOUR);

@@ -130,7 +130,7 @@ test_told_ours(void **state)
 	world_settle(&s->w);
 	tell_known(s, "u@" A, false);
 	assert_true(knows(s, "u@" A));
-	breaker_close(d, "test", "no", clock_wall_ms());
+	breaker_trip(d, "test", "no", clock_wall_ms());
 	world_settle(&s->w);
 	assert_non_null(fake_store_state(s->w.store, "breaker/" A, &len));
 	tell(s, "breaker/" A, "");
@@ -145,7 +145,7 @@ test_told_ours(void **state)
 	assert_non_null(fake_store_state(s->w.store, "known/" A, &len));
 	/* And is not ours to write any more. */
 	len = puts_so_far(s);
-	breaker_open(d, "test");
+	breaker_reset(d, "test");
 	breaker_save(s->w.q, clock_wall_ms(), true);
 	assert_int_equal(puts_so_far(s), len);
 }

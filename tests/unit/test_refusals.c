@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * The judge: whom each reply is about, and what becomes of the mail, by what is
- * known; and when refusals close the breaker. */
+ * known; and when refusals trip the breaker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -378,7 +378,7 @@ closes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(evidence); i++) {
-		const char *why = judge_closes(&evidence[i].e);
+		const char *why = judge_trips(&evidence[i].e);
 
 		if ((why != NULL) != evidence[i].closes ||
 		    judge_is_wide(&evidence[i].e, JUDGE_RECIPIENT) !=

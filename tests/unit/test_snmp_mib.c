@@ -430,8 +430,8 @@ test_file_has_our_events(void **state MX_UNUSED)
 		[WIRE_SPOOL_REFUSING] = "mxwSpoolRefusing",
 		[WIRE_SPOOL_ACCEPTING] = "mxwSpoolAcceptingAgain",
 		[WIRE_TEST] = "mxwTestNotification",
-		[WIRE_BREAKER_CLOSED] = "mxwBreakerClosed",
-		[WIRE_BREAKER_OPENED] = "mxwBreakerOpened",
+		[WIRE_BREAKER_TRIPPED] = "mxwBreakerTripped",
+		[WIRE_BREAKER_RESET] = "mxwBreakerReset",
 	};
 	char *mib = read_mib(), *def, *want;
 

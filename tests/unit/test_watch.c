@@ -368,7 +368,7 @@ any_up_is_up_all_down_is_down(void **state)
 /* ---- what concerns a domain alone */
 
 static void
-the_breaker_closes_one_domain(void **state)
+the_breaker_trips_for_one_domain(void **state)
 {
 	struct world *w = world(TWO);
 	struct watch *watch = watch_at(w, A, 0);
@@ -972,7 +972,7 @@ main(void)
 		cmocka_unit_test(who_has_mail_is_recovering),
 		cmocka_unit_test(down_again_in_mid_flush),
 		cmocka_unit_test(any_up_is_up_all_down_is_down),
-		cmocka_unit_test(the_breaker_closes_one_domain),
+		cmocka_unit_test(the_breaker_trips_for_one_domain),
 		cmocka_unit_test(a_broken_domain_is_held),
 		cmocka_unit_test(deliveries_feed_the_primary),
 		cmocka_unit_test(mx_records_name_primaries),

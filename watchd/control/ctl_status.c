@@ -414,7 +414,7 @@ domain_block(struct format *f, const cJSON *d)
 	}
 	if (cJSON_IsObject(json_get(d, "breaker")))
 		format_text(f, "breaker",
-		    "closed: the primary refuses mail that it should accept; "
+		    "tripped: the primary refuses mail that it should accept; "
 		    "all mail is held");
 	if (format_owner_is_none(d))
 		format_text(f, "note",

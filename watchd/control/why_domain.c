@@ -81,24 +81,25 @@ say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	char since[32], next[32];
 
 	json_say(list,
-	    "Its breaker has been closed for %s: the primary answers, but "
-	    "permanently refuses mail that it should accept: %s. All mail is "
-	    "held and none is returned; its age counts on.",
+	    "Its breaker tripped %s ago: the primary answers, but permanently "
+	    "refuses mail that it should accept: %s. All mail is held and none "
+	    "is returned; its age counts on.",
 	    why_ago(d->breaker_since * 1000, now_ms, since, sizeof(since)),
 	    d->breaker_reply);
 	if (d->breaker_domains > 1)
 		json_say(list,
-		    "%u domains of %s are closed together: one message for any "
-		    "of them that it accepts opens them all%s.",
+		    "The breakers of %u domains of %s tripped together: one "
+		    "message for any of them that it accepts resets them "
+		    "all%s.",
 		    d->breaker_domains, d->breaker_primary,
 		    d->breaker_follows ? ", and one alert covers all of "
 					 "them" :
 					 "");
 	json_say(list,
 	    "While the probes succeed, one message is tried now and then (%u "
-	    "%s refused so far%s%s); when one is accepted, the breaker opens. "
-	    "Once the primary is repaired, `mxwatchctl release %s` opens it at "
-	    "once.",
+	    "%s refused so far%s%s); when one is accepted, the breaker is "
+	    "reset. Once the primary is repaired, `mxwatchctl release %s` "
+	    "resets it at once.",
 	    d->breaker_trials, d->breaker_trials == 1 ? "was" : "were",
 	    d->breaker_trial * 1000 > now_ms ? ", the next in " : "",
 	    d->breaker_trial * 1000 > now_ms ?

@@ -61,7 +61,7 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->breaker_since = r.broken ? r.broken_ms / 1000 : 0;
 	s->breaker_trial = r.trial_ms / 1000;
 	s->breaker_trials = r.trials;
-	s->breaker_is_closed = r.broken;
+	s->breaker_is_tripped = r.broken;
 	s->breaker_reply = r.broken ? r.broken_reply : "";
 	s->breaker_primary =
 	    r.broken && r.broken_primary != NULL ? r.broken_primary : "";

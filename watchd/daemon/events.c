@@ -433,26 +433,26 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		    loop_now(d->loop), clock_wall());
 }
 
-/* While its breaker is closed the domain is down. The notice is sent once, not
+/* While its breaker is tripped the domain is down. The notice is sent once, not
  * again after a restart. */
 static void
-on_breaker(void *arg, const char *domain, bool closed, bool tell,
+on_breaker(void *arg, const char *domain, bool tripped, bool tell,
     const char *reply)
 {
 	struct daemon *d = arg;
 
 	if (tell)
-		publish(d, NOTICE_BREAKER, domain, "", closed, 0,
-		    closed ? reply : "");
-	if (closed)
+		publish(d, NOTICE_BREAKER, domain, "", tripped, 0,
+		    tripped ? reply : "");
+	if (tripped)
 		(tell ? log_error : log_notice)("breaker",
 		    "domain=%s problem=\"the primary refuses mail that it "
 		    "should accept\" reply=%s effect=\"its mail is held\" "
 		    "told=%s",
 		    domain, log_reply(reply),
 		    tell ? "now" : log_q("before, or of another domain"));
-	watch_closed(d->watch, domain, closed ? reply : NULL, loop_now(d->loop),
-	    clock_wall());
+	watch_tripped(d->watch, domain, tripped ? reply : NULL,
+	    loop_now(d->loop), clock_wall());
 }
 
 static bool

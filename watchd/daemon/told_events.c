@@ -42,8 +42,8 @@ event_text(const struct notice *n, char *dst, size_t size)
 		    (long long)n->a);
 		break;
 	case NOTICE_BREAKER:
-		(void)snprintf(dst, size, "the breaker is %s%s%s",
-		    n->a != 0 ? "closed" : "open", sep, n->text);
+		(void)snprintf(dst, size, "the breaker %s%s%s",
+		    n->a != 0 ? "has tripped" : "is reset", sep, n->text);
 		break;
 	case NOTICE_SELF_MX:
 		(void)snprintf(dst, size,

@@ -93,7 +93,7 @@ book_primary(struct book *b, const struct book_verdict *v,
 static bool
 is_alone(const struct snap_domain *d)
 {
-	return d->broken || d->breaker_is_closed || d->self_mx_since != 0;
+	return d->broken || d->breaker_is_tripped || d->self_mx_since != 0;
 }
 
 static uint64_t

@@ -321,7 +321,7 @@ judge_is_wide(const struct judge_evidence *e, enum judge_scope scope)
 }
 
 const char *
-judge_closes_many(unsigned domains, unsigned us)
+judge_trips_many(unsigned domains, unsigned us)
 {
 	if (us >= DOMAINS_US)
 		return "it refuses this server for several domains";
@@ -359,7 +359,7 @@ rcpts_prevail(const struct judge_evidence *e)
 }
 
 const char *
-judge_closes(const struct judge_evidence *e)
+judge_trips(const struct judge_evidence *e)
 {
 	if (e->us >= RCPTS_MIN)
 		return "it refuses this server for any recipient";

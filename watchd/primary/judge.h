@@ -102,12 +102,12 @@ struct judge_evidence { /* of one domain, lately */
 	/* other mail is ready or under way and may yet be taken */
 	bool untried;
 };
-/* NULL: deliveries go on. Else why the breaker closes, in words. */
-const char *judge_closes(const struct judge_evidence *);
+/* NULL: deliveries go on. Else why the breaker trips, in words. */
+const char *judge_trips(const struct judge_evidence *);
 /* The same for one primary: `domains` have a refusal there that contradicts
  * what is known of them (`us` of these: about us, or the route), while it took
  * nothing of any. */
-const char *judge_closes_many(unsigned domains, unsigned us);
+const char *judge_trips_many(unsigned domains, unsigned us);
 /* Is a primary doubted in one domain because of its refusals in so many
  * others? */
 bool judge_doubts_many(unsigned others);

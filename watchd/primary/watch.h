@@ -125,7 +125,7 @@ struct watch_domain {
 	struct watch_link *link; /* in order of preference */
 	unsigned nlinks;
 	bool broken; /* down by itself */
-	bool closed; /* its breaker is closed: broken until that opens */
+	bool tripped; /* its breaker is: broken until the reset */
 	bool turning; /* the scheduler looks up its MX records */
 	uint32_t good; /* number of the last good session that it was told of */
 	char *cause; /* its own cause; NULL: its primary's */
@@ -183,7 +183,7 @@ struct watch_ops {
 	 * be NULL. */
 	void (*bound)(void *arg, const char *label, unsigned most);
 	void (*bound_at)(void *arg, const char *key, unsigned most);
-	/* The breaker of the domain is closed, and its primary seems well: time
+	/* The breaker of the domain is tripped, and its primary seems well: time
 	 * for a trial delivery. May come after each good session. May be
 	 * NULL. */
 	void (*trial)(void *arg, const char *domain);
@@ -303,9 +303,9 @@ void watch_flushed(struct watch_set *, const char *domain, int64_t now,
 void watch_broken(struct watch_set *, const char *domain, const char *why,
     int64_t now, int64_t wall);
 
-/* Its breaker was closed (`why` is peer text), or is open again (NULL): while
- * closed the domain is down, whatever its primaries are. */
-void watch_closed(struct watch_set *, const char *domain, const char *why,
+/* Its breaker was tripped (`why` is peer text), or is reset (NULL): while
+ * tripped the domain is down, whatever its primaries are. */
+void watch_tripped(struct watch_set *, const char *domain, const char *why,
     int64_t now, int64_t wall);
 /* The last time a primary of the domain took the probe's recipient, unless it
  * has refused it since: wall seconds, 0 never. */

@@ -324,7 +324,7 @@ void
 domain_close(struct watch_set *ws, struct watch_domain *d, const char *why,
     struct watch_time t)
 {
-	d->closed = why != NULL;
+	d->tripped = why != NULL;
 	if (why == NULL) {
 		set_broken(d, false);
 		domain_follow(ws, d, t);
@@ -354,7 +354,7 @@ domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 	return true;
 }
 
-/* With a closed breaker, `rise` good sessions of its primary are a reason for a
+/* With a tripped breaker, `rise` good sessions of its primary are a reason for a
  * trial delivery, whose result decides. */
 static void
 closed_follow(struct watch_set *ws, struct watch_domain *d,
@@ -374,7 +374,7 @@ broken_follow(struct watch_set *ws, struct watch_domain *d,
 {
 	struct health_change c;
 
-	if (d->closed) {
+	if (d->tripped) {
 		closed_follow(ws, d, w);
 		return;
 	}
@@ -411,7 +411,7 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 	}
 	domain_self(ws, d, NULL, t);
 	/* The probe was enabled again, or after a restart. */
-	if (d->closed && !d->broken) {
+	if (d->tripped && !d->broken) {
 		set_broken(d, true);
 		domain_feed(ws, d, HEALTH_IN_BROKEN, NULL, t);
 	}

@@ -430,7 +430,7 @@ watch_broken(struct watch_set *ws, const char *domain, const char *why,
 }
 
 void
-watch_closed(struct watch_set *ws, const char *domain, const char *why,
+watch_tripped(struct watch_set *ws, const char *domain, const char *why,
     int64_t now, int64_t wall)
 {
 	struct watch_domain *d = watch_domain(ws, domain);

@@ -77,7 +77,7 @@ void domain_feed(struct watch_set *, struct watch_domain *, enum health_input,
  * failed. */
 void domain_break(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
-/* Its breaker was closed; why NULL: it is open again. */
+/* Its breaker was tripped; why NULL: it is reset. */
 void domain_close(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
 struct watch_link *domain_link(struct watch_domain *, const struct watch *);

@@ -50,14 +50,14 @@ struct relay_domain { /* gauges of one domain */
 	unsigned connections_wanted;
 	bool canary; /* one message alone until one is taken */
 	bool on_hold; /* the whole domain, by an operator */
-	bool broken; /* its breaker is closed: held, except for trials */
+	bool broken; /* its breaker is tripped: held, except for trials */
 	int64_t broken_ms; /* wall, since when */
 	int64_t trial_ms; /* wall, the next trial at the earliest */
 	unsigned trials; /* refused since then */
 	const char *broken_reply; /* peer text; NULL: not broken */
-	/* closed together with others there; NULL */
+	/* tripped together with others there; NULL */
 	const char *broken_primary;
-	unsigned broken_domains; /* number of these; 0: closed by itself */
+	unsigned broken_domains; /* number of these; 0: by itself */
 	bool broken_speaks; /* reported for all of them */
 	unsigned put_off; /* recipients refused and not believed lately */
 	bool theirs; /* another node owns its mail */
@@ -192,7 +192,7 @@ struct relay {
 	 * is queued there (*out is filled in both cases). */
 	int (*flush)(void *self, const char *domain, enum flush_trigger,
 	    bool dry_run, struct relay_flush *out);
-	/* A release also opens the breaker. */
+	/* A release also resets the breaker. */
 	int (*hold_domain)(void *self, const char *domain, bool hold);
 	/* Of messages: 0, or -MX_ENOENT. What is being delivered gets its order
 	 * when it is back, if it is still there. The last one may be NULL. */

@@ -130,7 +130,7 @@ struct domain_stats {
 	uint64_t flush_failed, flush_messages;
 	uint64_t transitions[HEALTH_STATE_MAX];
 	uint64_t put_off[JUDGE_SCOPE_MAX]; /* refusals that were not believed */
-	uint64_t breaker; /* times it was closed */
+	uint64_t breaker; /* times it tripped */
 	uint64_t rcpt_checks[CHECK_LABEL_MAX]; /* of recipients, by answer */
 };
 

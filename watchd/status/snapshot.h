@@ -193,12 +193,12 @@ struct snap_domain {
 	bool broken; /* down by itself, although one of its primaries is up */
 	const char *trouble; /* DNS trouble: look-up, answer; "": none */
 	int64_t trouble_since;
-	/* The breaker: wall seconds since it was closed, 0: open. */
+	/* The breaker: wall seconds since it tripped, 0: reset. */
 	int64_t breaker_since, breaker_trial; /* the next trial; 0: none */
 	unsigned breaker_trials; /* refused trials */
-	bool breaker_is_closed;
+	bool breaker_is_tripped;
 	const char *breaker_reply; /* peer text; "" */
-	const char *breaker_primary; /* closed with others there; "" */
+	const char *breaker_primary; /* tripped with others there; "" */
 	unsigned breaker_domains; /* number of these; 0: by itself */
 	bool breaker_follows; /* another domain is reported for all of them */
 	unsigned put_off; /* recipients refused lately and not believed */

@@ -83,7 +83,7 @@ class Case:
         return self.sum("delivery_recipients_bounced_total")
 
     def closed(self):
-        return self.get("breaker_closed") == 1
+        return self.get("breaker_tripped") == 1
 
     def trips(self):
         return self.get("breaker_trips_total")

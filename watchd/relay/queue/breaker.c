@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * breaker: closes a domain whose primary permanently refuses mail that it
+ * breaker: stops a domain whose primary permanently refuses mail that it
  * should accept: it was restored from an old state, lost its filter or its
  * recipients, or has us on a block list. Bouncing a month of mail because of
  * that is the worst failure of a backup MX. Refusals that are not believed
- * (refusal.c) are postponed and counted; when they prevail, the breaker closes:
+ * (refusal.c) are postponed and counted; when they prevail, the breaker trips:
  * the domain's mail is held, whatever the gate, and one notice is sent.
  *
- *   open --refusals prevail--> closed --trial: refused--> closed, longer pause
+ *   reset --refusals prevail--> tripped --trial: refused--> tripped, longer pause
  *     ^                          |
  *     `--- release, by the operator, or a trial that was taken ---'
  *
@@ -139,7 +139,7 @@ breaker_told_known(struct dest *d, const void *data, size_t len)
 	learn_weigh(d);
 }
 
-/* Reads "@host ": closed together with other domains of that primary. */
+/* Reads "@host ": tripped together with other domains of that primary. */
 static char *
 load_label(struct dest *d, char *text)
 {
@@ -153,7 +153,7 @@ load_label(struct dest *d, char *text)
 }
 
 static void
-load_closed(struct dest *d, const void *data, size_t len)
+load_tripped(struct dest *d, const void *data, size_t len)
 {
 	char text[RECORD_MAX], *reply;
 
@@ -180,7 +180,7 @@ load_breaker(void *arg, const char *key, const void *data, size_t len)
 		return;
 	d = dest_find(arg, key + strlen(BREAKER_PREFIX));
 	if (d != NULL && d->configured)
-		load_closed(d, data, len);
+		load_tripped(d, data, len);
 }
 
 /* Another node has changed the breaker: the owner reports it, not this node. */
@@ -189,7 +189,7 @@ breaker_told(struct dest *d, const void *data, size_t len)
 {
 	breaker_primary_leave(d);
 	if (len > 0) {
-		load_closed(d, data, len);
+		load_tripped(d, data, len);
 		return;
 	}
 	if (!d->broken)
@@ -256,10 +256,10 @@ breaker_fini(struct dest *d, bool gone)
 		breaker_init(d);
 }
 
-/* ---- closing and opening */
+/* ---- trip and reset */
 
 /* The time since when the primary may have been faulty: the earliest of the
- * last accepted message and of the refusals that close the breaker, here or at
+ * last accepted message and of the refusals that trip the breaker, here or at
  * the primary. */
 static int64_t
 doubtful_since(const struct dest *d, int64_t now)
@@ -276,11 +276,11 @@ doubtful_since(const struct dest *d, int64_t now)
 }
 
 void
-breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
+breaker_trip(struct dest *d, const char *why, const char *reply, int64_t now)
 {
 	struct dest_rare *r = dest_rare_make(d);
 
-	log_notice("queue", "domain=%s event=breaker state=closed reason=%s",
+	log_notice("queue", "domain=%s event=breaker state=tripped reason=%s",
 	    d->name, log_q(why));
 	stats_domain(d->queue->stats, d->name)->breaker++;
 	d->broken = true;
@@ -300,11 +300,11 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 }
 
 void
-breaker_open(struct dest *d, const char *why)
+breaker_reset(struct dest *d, const char *why)
 {
 	if (!d->broken)
 		return;
-	log_notice("queue", "domain=%s event=breaker state=open reason=%s",
+	log_notice("queue", "domain=%s event=breaker state=reset reason=%s",
 	    d->name, log_q(why));
 	d->broken = d->trial = false;
 	d->rare->broken_ms = 0;
@@ -437,7 +437,7 @@ breaker_tried(struct dest *d, bool taken, bool lost, int64_t now)
 	if (!d->broken)
 		return;
 	if (taken) {
-		breaker_open(d, "a message was accepted");
+		breaker_reset(d, "a message was accepted");
 		return;
 	}
 	if (!d->trial)

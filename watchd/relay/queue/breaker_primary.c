@@ -4,10 +4,10 @@
  * one message each of three hundred domains: no domain has enough evidence, and
  * three hundred alerts would report one fault. So a refusal that contradicts
  * the knowledge of its domain counts against the primary, too. When enough
- * domains have one, and no mail was accepted there since, their breakers close
+ * domains have one, and no mail was accepted there since, their breakers trip
  * together, and that of any further domain at its first such refusal. One
  * domain reports for all, one trial runs at a time, and one accepted message
- * opens all breakers, some in each turn of the task. Loop thread. */
+ * resets all breakers, some in each turn of the task. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +22,9 @@
 struct breaker_primary {
 	RB_ENTRY(breaker_primary) link; /* in queue.primaries, by label */
 	TAILQ_ENTRY(breaker_primary) mended_link; /* or in queue.mended */
-	TAILQ_HEAD(, dest) hit; /* while closed, the first reports for all */
+	TAILQ_HEAD(, dest) hit; /* while tripped, the first reports for all */
 	unsigned n, nus; /* nus: those hit by refusals about us */
-	bool closed, mended;
+	bool tripped, mended;
 	int64_t since_ms; /* wall: first refusal since mail was accepted */
 	struct dest *trial; /* the domain whose trial runs; NULL: none */
 	int64_t trial_ms; /* wall: next trial */
@@ -84,7 +84,7 @@ primary_free(struct queue *q, struct breaker_primary *p)
 static void
 touch_speaker(struct queue *q, const struct breaker_primary *p)
 {
-	if (p->closed && !TAILQ_EMPTY(&p->hit))
+	if (p->tripped && !TAILQ_EMPTY(&p->hit))
 		stats_touch(q->stats, TAILQ_FIRST(&p->hit)->name);
 }
 
@@ -125,12 +125,12 @@ breaker_primary_leave(struct dest *d)
 /* ---- refusals and acceptances */
 
 bool
-breaker_primary_closed(const struct queue *q, const char *label)
+breaker_primary_tripped(const struct queue *q, const char *label)
 {
 	const struct breaker_primary *p =
 	    label != NULL ? primary_find(q, label) : NULL;
 
-	return p != NULL && p->closed;
+	return p != NULL && p->tripped;
 }
 
 unsigned
@@ -168,17 +168,17 @@ note_refused(struct breaker_primary *p, const char *name)
 /* The domains that were hit before close together with the one that exceeds the
  * limit. */
 static void
-close_together(struct breaker_primary *p, const char *why, const char *reply,
+trip_together(struct breaker_primary *p, const char *why, const char *reply,
     int64_t now)
 {
 	struct dest *d;
 
-	p->closed = true;
+	p->tripped = true;
 	TAILQ_FOREACH (d, &p->hit, rare->hit_link) {
 		if (d->broken)
-			breaker_put(d); /* closed by itself so far */
+			breaker_put(d); /* tripped by itself so far */
 		else
-			breaker_close(d, why, reply, now);
+			breaker_trip(d, why, reply, now);
 	}
 }
 
@@ -198,12 +198,12 @@ breaker_primary_hit(struct dest *d, const char *label, enum breaker_hit hit,
 	if (hit == BREAKER_HIT_NO)
 		return;
 	join(d, p, hit == BREAKER_HIT_US);
-	why = judge_closes_many(p->n, p->nus);
-	if (p->closed && !d->broken)
-		breaker_close(d, "its primary refuses several domains", reply,
+	why = judge_trips_many(p->n, p->nus);
+	if (p->tripped && !d->broken)
+		breaker_trip(d, "its primary refuses several domains", reply,
 		    now);
-	else if (!p->closed && why != NULL)
-		close_together(p, why, reply, now);
+	else if (!p->tripped && why != NULL)
+		trip_together(p, why, reply, now);
 }
 
 void
@@ -215,15 +215,15 @@ breaker_primary_taken(struct queue *q, const char *label)
 
 	if (p == NULL)
 		return;
-	if (p->closed) {
+	if (p->tripped) {
 		RB_REMOVE(breaker_tree, &q->primaries, p);
 		p->mended = true;
 		TAILQ_INSERT_TAIL(&q->mended, p, mended_link);
 		loop_task_schedule(q->task);
 		return;
 	}
-	/* Only a few, or their breakers would be closed together. A breaker
-	 * that is closed by itself stays closed. */
+	/* Only a few, or their breakers would be tripped together. A breaker
+	 * that is tripped by itself stays so. */
 	if (p->n == 0)
 		primary_free(q, p);
 	else
@@ -244,7 +244,7 @@ breaker_primary_settle(struct queue *q, unsigned budget)
 		/* Opening leaves the primary; the last domain to leave frees
 		 * it. */
 		if (d->broken)
-			breaker_open(d, "its primary accepts mail again");
+			breaker_reset(d, "its primary accepts mail again");
 		else
 			breaker_primary_leave(d);
 	}
@@ -266,7 +266,7 @@ waits_until(const struct breaker_primary *p, const struct dest *d, int64_t now)
 int64_t
 breaker_primary_trial(const struct dest *d, int64_t now)
 {
-	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed ?
+	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->tripped ?
 	    waits_until(dest_rare(d)->primary, d, now) :
 	    0;
 }
@@ -274,7 +274,7 @@ breaker_primary_trial(const struct dest *d, int64_t now)
 void
 breaker_primary_tries(struct dest *d)
 {
-	if (dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed)
+	if (dest_rare(d)->primary != NULL && dest_rare(d)->primary->tripped)
 		dest_rare(d)->primary->trial = d;
 }
 
@@ -307,7 +307,7 @@ breaker_primary_untries(struct dest *d)
 const char *
 breaker_primary_label(const struct dest *d)
 {
-	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed ?
+	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->tripped ?
 	    dest_rare(d)->primary->label :
 	    NULL;
 }
@@ -317,8 +317,8 @@ breaker_primary_domains(const struct dest *d, bool *speaks)
 {
 	const struct breaker_primary *p = dest_rare(d)->primary;
 
-	*speaks = p == NULL || !p->closed || TAILQ_FIRST(&p->hit) == d;
-	return p != NULL && p->closed ? p->n : 0;
+	*speaks = p == NULL || !p->tripped || TAILQ_FIRST(&p->hit) == d;
+	return p != NULL && p->tripped ? p->n : 0;
 }
 
 void
@@ -326,7 +326,7 @@ breaker_primary_load(struct dest *d, const char *label)
 {
 	struct breaker_primary *p = primary_get(d->queue, label);
 
-	p->closed = true;
+	p->tripped = true;
 	join(d, p, false);
 }
 

@@ -362,21 +362,21 @@ dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
 	return r.life > 0;
 }
 
-/* Of several breakers that closed together only one is reported; an opening is
- * reported only if the closing was. */
+/* Of several breakers that tripped together only one is reported; a reset is
+ * reported only if the trip was. */
 static void
 notify_breaker(struct dest *d, unsigned notes)
 {
 	const struct queue_ops *ops = &d->queue->ops;
-	bool closed = (notes & NOTE_BREAKER) != 0, speaks;
+	bool tripped = (notes & NOTE_BREAKER) != 0, speaks;
 	bool tell = dest_rare(d)->told;
 
-	if (closed) {
+	if (tripped) {
 		(void)breaker_primary_domains(d, &speaks);
 		tell = speaks && (notes & NOTE_BREAKER_NEW) != 0;
 		dest_rare_make(d)->told = speaks;
 	}
-	ops->breaker(ops->arg, d->name, closed, tell,
+	ops->breaker(ops->arg, d->name, tripped, tell,
 	    dest_rare(d)->breaker_reply);
 }
 

@@ -67,7 +67,7 @@ queue_learn_doubts(struct queue *q, const char *domain, const char *label)
 
 	return d == NULL || !learn_is_on(d) ||
 	    has_evidence(d, clock_wall_ms()) ||
-	    breaker_primary_closed(q, label) ||
+	    breaker_primary_tripped(q, label) ||
 	    breaker_primary_refused(d, label) > 0;
 }
 
@@ -79,7 +79,7 @@ learn_weigh(struct dest *d)
 		d->learn->weighed_ms = 0;
 }
 
-/* The breaker closes: refusals since then (0: all) are void. */
+/* The breaker trips: refusals since then (0: all) are void. */
 void
 learn_cut(struct dest *d, int64_t since_ms, int64_t now)
 {

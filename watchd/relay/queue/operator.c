@@ -187,7 +187,7 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 	if (d == NULL)
 		return -MX_ENOENT;
 	if (!hold)
-		breaker_open(d, "released by the operator");
+		breaker_reset(d, "released by the operator");
 	if (d->on_hold == hold)
 		return 0;
 	d->on_hold = hold;

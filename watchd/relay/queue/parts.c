@@ -65,7 +65,7 @@ key_age(const void *q, uint32_t handle)
 	return part_key_age(e->class, e->arrival_ms, e->id);
 }
 
-/* Suspects are last: a part that closed the breaker must not be the canary
+/* Suspects are last: a part that tripped the breaker must not be the canary
  * again and again. Local parts are a class of their own, since they may go when
  * no other may. */
 struct btree_key

@@ -86,12 +86,12 @@ struct queue_ops {
 	/* A flush began or ended; `ok`: it was not cut off. */
 	void (
 	    *flush)(void *arg, const struct relay_flush *, bool begin, bool ok);
-	/* The domain's breaker is closed, because its primary permanently
+	/* The domain's breaker is tripped, because its primary permanently
 	 * refuses mail that it should accept, or is open again. `tell`: a
 	 * notice is due. There is one only, not another after a restart, and
-	 * one for all domains that are closed together. `reply` is text from
+	 * one for all domains whose breakers trip together. `reply` is text from
 	 * the peer. */
-	void (*breaker)(void *arg, const char *domain, bool closed, bool tell,
+	void (*breaker)(void *arg, const char *domain, bool tripped, bool tell,
 	    const char *reply);
 	/* Facts from other modules, for the judge; NULL: none. Does the
 	 * domain's list have an entry for exactly that mailbox? When did the
@@ -217,13 +217,13 @@ void queue_owed_again(struct queue *);
 /* The verdict on a server's reply to `mailbox` (or to the message: then any of
  * its pending recipients), or on a finding of our own. Fills in the case's
  * `known`, except `fitted`, which the caller may set. Learns from the verdict,
- * and may close the breaker. `env` is the envelope as stored. *again_ms: the
+ * and may trip the breaker. `env` is the envelope as stored. *again_ms: the
  * least delay before the next attempt (0: none). */
 struct judge_verdict
 queue_judge(struct queue *, const char *domain, struct judge_case *,
     const struct envelope *env, const char *mailbox, int64_t *again_ms);
-/* The primary of a domain whose breaker is closed seems to work: a trial may
- * begin. No effect if the breaker is open or the trial is not due. */
+/* The primary of a domain whose breaker is tripped seems to work: a trial may
+ * begin. No effect if the breaker is reset or the trial is not due. */
 void queue_trial(struct queue *, const char *domain);
 /* The primary refused a recipient of the list for so long that the refusal was
  * believed, last since the list was made (wall ms). */

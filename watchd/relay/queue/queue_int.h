@@ -17,7 +17,7 @@
  *	flush.c         a flush and its canary
  *	knowledge.c     what a domain's primary accepted and refused (pure)
  *	refusal.c       verdicts on refusals
- *	breaker.c       closes a domain whose primary refuses wrongly
+ *	breaker.c       stops a domain whose primary refuses wrongly
  *	breaker_primary.c  the same for several domains at one primary
  *	refused.c       recipients of the list that the primary refuses
  *	learned.c       the known mailboxes of a domain, by name (pure)
@@ -214,10 +214,10 @@ struct dest_rare {
 	TAILQ_ENTRY(dest) unsaved_link; /* in queue.unsaved */
 	int64_t save_ms;
 	bool unsaved;
-	bool told; /* the closed breaker was reported */
-	unsigned trials; /* failed ones since it was closed */
+	bool told; /* the tripped breaker was reported */
+	unsigned trials; /* failed ones since it tripped */
 	unsigned trial_left; /* messages left in this one */
-	int64_t broken_ms, trial_ms; /* closed since; next trial */
+	int64_t broken_ms, trial_ms; /* tripped since; next trial */
 	char *breaker_reply;
 	/* The primary with a recent refusal that contradicts the knowledge;
 	 * NULL: none. */
@@ -264,7 +264,7 @@ struct dest {
 	bool newest : 1; /* the newest part is taken next */
 	bool starved : 1; /* a deliverer asked and got none */
 	bool canary : 1; /* one part alone, until one was accepted */
-	bool broken : 1; /* the breaker is closed: only trials */
+	bool broken : 1; /* the breaker is tripped: only trials */
 	bool trial : 1; /* a trial is in progress */
 	unsigned out; /* delivery jobs since the last canary began */
 	unsigned wanted; /* last value passed to ops.want */
@@ -662,9 +662,9 @@ void breaker_fini(struct dest *, bool gone); /* gone: from the configuration */
 /* A part came back: accepted or refused, or the connection was lost. */
 void breaker_tried(struct dest *, bool taken, bool lost, int64_t now);
 struct part *breaker_choose(struct dest *); /* the next part of a trial */
-void breaker_open(struct dest *, const char *why);
+void breaker_reset(struct dest *, const char *why);
 void
-breaker_close(struct dest *, const char *why, const char *reply, int64_t now);
+breaker_trip(struct dest *, const char *why, const char *reply, int64_t now);
 void breaker_put(struct dest *); /* stores its state */
 void breaker_learned(struct dest *); /* saves the knowledge within a while */
 int64_t breaker_next(struct dest *, int64_t now); /* next trial; 0: none */
@@ -684,14 +684,14 @@ enum breaker_hit { BREAKER_HIT_NO, BREAKER_HIT_NAME, BREAKER_HIT_US };
 void breaker_primary_hit(struct dest *, const char *label, enum breaker_hit,
     const char *reply, int64_t now);
 void breaker_primary_taken(struct queue *, const char *label);
-bool breaker_primary_closed(const struct queue *, const char *label);
+bool breaker_primary_tripped(const struct queue *, const char *label);
 /* When the primary's refusals that hit the domain began; 0: it is not hit. */
 int64_t breaker_primary_since(const struct dest *);
 /* The number of other domains with a refusal there since it last accepted
  * mail. */
 unsigned breaker_primary_refused(const struct dest *, const char *label);
 void breaker_primary_leave(struct dest *);
-/* Opens some of the breakers that are due; true: there is more. */
+/* Resets some of the breakers that are due; true: there is more. */
 bool breaker_primary_settle(struct queue *, unsigned budget);
 /* The time at which the domain may have a trial, in view of those of other
  * domains (wall; 0: now). */
@@ -699,7 +699,7 @@ int64_t breaker_primary_trial(const struct dest *, int64_t now);
 void breaker_primary_tries(struct dest *);
 void breaker_primary_tried(struct dest *, int64_t now);
 void breaker_primary_untries(struct dest *);
-/* For a breaker that is closed together with others: the primary (NULL: closed
+/* For a breaker that is tripped together with others: the primary (NULL: tripped
  * by itself), their number, and whether this one reports for all. */
 const char *breaker_primary_label(const struct dest *);
 unsigned breaker_primary_domains(const struct dest *, bool *speaks);

@@ -2,7 +2,7 @@
  * refusal: the verdict on one reply. The judge (primary/judge.h) compares a
  * refusal with the knowledge of the domain (knowledge.h), and the knowledge
  * learns from it. Refusals that are not believed are evidence, by which the
- * breaker may close (breaker.c), or those of several domains
+ * breaker may trip (breaker.c), or those of several domains
  * (breaker_primary.c). Called by the deliverers. Loop thread. */
 #include <string.h>
 
@@ -246,8 +246,8 @@ weigh(struct dest *d, struct refusal *r)
 	knowledge_weigh(dest_known(d), r->now, &r->ev);
 	r->ev.shown = r->probed != 0;
 	r->ev.untried = is_ready(d, r->now) || is_under_way(d, r->env->id);
-	if ((why = judge_closes(&r->ev)) != NULL)
-		breaker_close(d, why,
+	if ((why = judge_trips(&r->ev)) != NULL)
+		breaker_trip(d, why,
 		    r->c->reply != NULL ? r->c->reply->text : "", r->now);
 }
 
@@ -301,7 +301,7 @@ queue_judge(struct queue *q, const char *domain, struct judge_case *c,
 	fill_known(d, &r);
 	v = judge(c);
 	if (v.outcome == JUDGE_FAILED &&
-	    (d->broken || breaker_primary_closed(q, env->host)))
+	    (d->broken || breaker_primary_tripped(q, env->host)))
 		v.outcome = JUDGE_PUT_OFF;
 	if (v.outcome != JUDGE_FAILED && v.outcome != JUDGE_PUT_OFF)
 		return v;
