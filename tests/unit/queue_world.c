@@ -137,11 +137,20 @@ world_advance(struct world *w, int64_t ms)
 	world_settle(w);
 }
 
+static void
+on_drilled(void *arg, const struct envelope *env)
+{
+	struct world *w = arg;
+
+	w->drilled++;
+	w->drilled_state = env->rcpts[0].state;
+}
+
 void
 world_queue_up(struct world *w, const struct queue_conf *conf)
 {
 	struct queue_ops ops = { on_want, on_expire, on_warn, on_flush,
-		on_breaker, on_listed, on_shown, on_known_as, w };
+		on_breaker, on_listed, on_shown, on_known_as, on_drilled, w };
 	char name[32];
 
 	w->q = queue_create(w->loop, w->store, w->stats, conf, &ops);
@@ -238,6 +247,7 @@ world_mail(struct world *w, const char *domain, unsigned nrcpts)
 	uint64_t id = queue_intake_id(in);
 	char body[100] = "x";
 
+	env->flags |= w->flags;
 	assert_int_equal(queue_append(in, body, sizeof(body)), 0);
 	queue_commit(&in, &env, 1, world_on_accept, w, 7);
 	assert_null(in);

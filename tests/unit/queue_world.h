@@ -55,6 +55,9 @@ struct world {
 	unsigned nlisted;
 	int list_rc;
 	char detail[128];
+	uint16_t flags; /* of the messages of world_mail() */
+	unsigned drilled; /* drills that left the queue */
+	uint8_t drilled_state; /* the last one's enum rcpt_state */
 };
 
 extern const struct queue_policy world_policy;

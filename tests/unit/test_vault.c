@@ -220,6 +220,40 @@ is_bounded(void **state)
 	assert_int_equal(fake_store_count(w->store), 2);
 }
 
+/* Its results are told, over a restart, too, and it is not kept. */
+static void
+drill_is_told_of(void **state)
+{
+	static const struct {
+		const char *replies;
+		uint8_t state;
+	} ends[] = { { "2", RCPT_DELIVERED }, { "5", RCPT_FAILED } };
+	struct world *w = *state;
+	uint64_t id;
+
+	w->flags = ENV_DRILL;
+	for (unsigned i = 0; i < MX_COUNT(ends); i++) {
+		id = world_mail(w, A, 1);
+		again(w);
+		queue_gate(w->q, A, GATE_OPEN);
+		world_deliver(w, A, id, ends[i].replies);
+		assert_int_equal(w->drilled, i + 1);
+		assert_int_equal(w->drilled_state, ends[i].state);
+	}
+	id = world_mail(w, A, 1);
+	assert_int_equal(
+	    w->relay->remove(w->relay->self, id, false, true, NULL), 0);
+	world_settle(w);
+	assert_int_equal(w->drilled, 3);
+	assert_int_equal(w->drilled_state, RCPT_PENDING);
+	assert_int_equal(kept(w), 0);
+	assert_int_equal(fake_store_count(w->store), 0);
+	w->flags = 0; /* others are not told of */
+	id = world_mail(w, A, 1);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(w->drilled, 3);
+}
+
 #define VAULT(fn) cmocka_unit_test_setup_teardown(fn, setup, world_teardown)
 
 int
@@ -230,6 +264,7 @@ main(void)
 		VAULT(replay_fails),
 		VAULT(removed_and_expired),
 		VAULT(is_bounded),
+		VAULT(drill_is_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

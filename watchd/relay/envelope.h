@@ -23,6 +23,7 @@
 #define ENV_VAULT	   16u /* in the vault; due_ms: since when */
 #define ENV_REPLAYED	   32u /* queued again from the vault */
 #define ENV_MOVING	   64u /* store only: it may be in the engine as well */
+#define ENV_DRILL	   128u /* of a drill: no report, no vault, no lesson */
 
 enum rcpt_state {
 	RCPT_PENDING,

@@ -21,6 +21,7 @@
 #include "net/route.h"
 #include "primary/place.h"
 #include "primary/reach.h"
+#include "relay/mail_log.h"
 #include "relay/queue/queue.h"
 #include "smtp/phase.h"
 
@@ -62,6 +63,10 @@ struct deliver_ops {
 	 * NULL: always unknown. */
 	bool (*offered)(void *arg, const char *label, unsigned *ext,
 	    uint64_t *size);
+	/* An attempt to deliver the message of a drill (ENV_DRILL). NULL:
+	 * nobody asks. */
+	void (*drilled)(void *arg, const struct envelope *,
+	    const struct mail_log_attempt *);
 	void *arg;
 };
 

@@ -106,6 +106,7 @@ delivery_finish(struct deliver *dl, struct delivery **wp,
 static void
 log_attempt(const struct delivery *w, enum smtp_phase phase, const char *note)
 {
+	const struct deliver_ops *ops = &w->dest->deliver->ops;
 	const struct deliver_session *s = w->session;
 	const struct tls_info *ti =
 	    s != NULL && s->conn != NULL ? conn_tls_info(s->conn) : NULL;
@@ -125,6 +126,8 @@ log_attempt(const struct delivery *w, enum smtp_phase phase, const char *note)
 	if (w->first)
 		a.connect_ms = s->connect_ns / CLOCK_MS;
 	mail_log_attempt(w->env, &a, clock_wall_ms());
+	if ((w->env->flags & ENV_DRILL) != 0 && ops->drilled != NULL)
+		ops->drilled(ops->arg, w->env, &a);
 }
 
 void

@@ -104,6 +104,9 @@ struct queue_ops {
 	 * allow. NULL: itself. */
 	void (*known_as)(void *arg, const char *domain, const char *mailbox,
 	    char *as);
+	/* The message of a drill (ENV_DRILL) is about to leave the queue, with
+	 * these results. NULL: nobody asks. */
+	void (*drilled)(void *arg, const struct envelope *);
 	void *arg;
 };
 

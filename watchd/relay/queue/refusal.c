@@ -215,10 +215,11 @@ is_ready(struct dest *d, int64_t now)
 	    !dest_paused(d, now);
 }
 
-/* Destinations that nobody configured (those of our reports) are not our
- * primaries: their replies are believed. */
+/* Nothing is held against the refusal: of a destination that nobody configured
+ * (those of our reports), which is no primary of ours; of the message of a
+ * drill, whose result it is. */
 static struct judge_verdict
-judge_stranger(struct judge_case *c)
+judge_plainly(struct judge_case *c)
 {
 	c->known = (struct judge_known){ .shown = true, .taken = true };
 	return judge(c);
@@ -295,8 +296,8 @@ queue_judge(struct queue *q, const char *domain, struct judge_case *c,
 	*again_ms = 0;
 	if (c->reply != NULL && !reply_perm(c->reply))
 		return judge(c);
-	if (d == NULL || !d->configured)
-		return judge_stranger(c);
+	if (d == NULL || !d->configured || (env->flags & ENV_DRILL) != 0)
+		return judge_plainly(c);
 	refusal_make(&r, d, c, env, mailbox, clock_wall_ms());
 	fill_known(d, &r);
 	v = judge(c);

@@ -140,8 +140,18 @@ static bool
 is_kept(const struct part *e, const struct envelope *env)
 {
 	return keep_of(e->dest->queue, env->domain) > 0 &&
-	    (env->flags & ENV_DSN) == 0 &&
+	    (env->flags & (ENV_DSN | ENV_DRILL)) == 0 &&
 	    envelope_count(env, RCPT_DELIVERED) < env->nrcpts;
+}
+
+/* Told first: what is written of it is durable before the removal. */
+static void
+tell_drilled(const struct part *e, const struct envelope *env)
+{
+	const struct queue_ops *ops = &e->dest->queue->ops;
+
+	if ((env->flags & ENV_DRILL) != 0 && ops->drilled != NULL)
+		ops->drilled(ops->arg, env);
 }
 
 void
@@ -149,6 +159,7 @@ vault_or_remove(struct part *e, const struct envelope *env)
 {
 	bool kept = is_kept(e, env);
 
+	tell_drilled(e, env);
 	mail_log_end(env, kept, store_id_ms(env->id), clock_wall_ms());
 	if (kept)
 		record_vault(e, vault_envelope(env, ""));
@@ -171,6 +182,7 @@ log_removed(const struct part *e, const struct envelope *env, bool kept)
 		if (env->rcpts[i].state == RCPT_PENDING)
 			mail_log_given_up(env, &env->rcpts[i], "removed", began,
 			    now);
+	tell_drilled(e, env);
 	mail_log_end(env, kept, began, now);
 }
 

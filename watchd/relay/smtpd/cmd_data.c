@@ -111,6 +111,9 @@ cmd_data_begin(struct session *s, bool counted)
 		return no;
 	}
 	s->intake = queue_begin(s->smtpd->queue);
+	if (s->tx.drill)
+		s->smtpd->ops.drill_queued(s->smtpd->ops.arg, s->tx.envid,
+		    queue_intake_id(s->intake));
 	prepend_received(s);
 	return NULL;
 }

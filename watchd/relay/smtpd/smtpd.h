@@ -48,6 +48,10 @@ struct smtpd_ops {
 	    struct mx_backup_view *);
 	/* A recipient of such a domain was accepted. */
 	void (*backup_accepted)(void *arg, const char *domain);
+	/* Does that ENVID belong to a drill of this server (drill/drill.h)? Its
+	 * message is queued, or discarded, as `id`. NULL: there are none. */
+	bool (*drill)(void *arg, const char *envid);
+	void (*drill_queued)(void *arg, const char *envid, uint64_t id);
 	/* Is that the address of a primary? NULL: unknown. */
 	bool (*is_primary)(void *arg, const struct net_addr *);
 	void *arg;

@@ -23,6 +23,7 @@ void
 transaction_begin(struct transaction *tx, const struct smtp_command *cmd)
 {
 	tx->open = true;
+	tx->drill = false;
 	tx->has_size = cmd->has_size;
 	tx->size = cmd->has_size ? cmd->size : 0;
 	tx->utf8 = cmd->smtputf8;
@@ -198,6 +199,8 @@ transaction_seal(struct transaction *tx, const struct transaction_client *c)
 			e->flags |= ENV_8BIT;
 		if (tx->utf8 && (c->header_eightbit || has_utf8_path(e)))
 			e->flags |= ENV_UTF8;
+		if (tx->drill)
+			e->flags |= ENV_DRILL;
 		e->ret = tx->ret;
 		if (tx->envid[0] != '\0')
 			set_string(&e->envid, tx->envid);

@@ -14,6 +14,7 @@ struct transaction {
 	bool has_size;
 	uint64_t size; /* declared by MAIL */
 	bool utf8, eightbit;
+	bool drill; /* a message of a drill of ours (ENV_DRILL) */
 	uint8_t ret;
 	char sender[PATH_MAILBOX_MAX];
 	char envid[101];
