@@ -74,6 +74,15 @@ static const struct bad_case wrong[] = {
 	{ "a lifetime without a unit", "defaults { lifetime = 30 }\n",
 	    "2: error: defaults: lifetime \"30\" has no unit; write \"30d\" "
 	    "(days), or \"30h\" (hours), or \"30s\" (seconds)" },
+	{ "drills without units, and to nobody",
+	    "defaults { drill = 7 drill_deadline = 0 }\n"
+	    "domain \"example.org\" { drill_recipient = \"ann\" }\n",
+	    "2: error: defaults: drill \"7\" has no unit; write \"7d\" (days), "
+	    "or \"7h\" (hours), or \"7s\" (seconds)\n"
+	    "2: error: defaults: drill_deadline \"0\" is out of range; it may "
+	    "be 1s to 30d\n"
+	    "3: error: domain \"example.org\": drill_recipient \"ann\" is not "
+	    "a mail address; write it like \"postmaster@example.org\"" },
 	{ "a lifetime in seconds, as elsewhere",
 	    "defaults { lifetime = \"2592000\" }\n",
 	    "2: error: defaults: lifetime \"2592000\" has no unit; write "

@@ -165,6 +165,9 @@ struct conf_domain {
 	struct conf_probe probe;
 	struct conf_deliver deliver;
 	struct conf_retry retry;
+	int64_t drill_ms; /* period; 0: on request only */
+	int64_t drill_deadline_ms; /* until one has failed */
+	char *drill_recipient; /* NULL: postmaster@domain */
 	bool elsewhere; /* from domains_from */
 	/* Not an option: the networks of its primaries' addresses; NULL:
 	 * anywhere. Owned by the configuration. */

@@ -116,6 +116,9 @@ is_worth_saying(const struct option *o, const struct conf_domain *d,
 	case OPT_DOMAIN_recipient_srs:
 	case OPT_DOMAIN_admission:
 	case OPT_DOMAIN_admission_patience:
+	case OPT_DOMAIN_drill:
+	case OPT_DOMAIN_drill_deadline:
+	case OPT_DOMAIN_drill_recipient:
 		return false;
 	default:
 		return !option_same(o, d, builtin);

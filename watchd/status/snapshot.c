@@ -54,6 +54,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	d->list = d->list_trouble = "";
 	d->maintenance.name = d->maintenance.reason = "";
 	d->redirect.to = d->redirect.instead_of = d->redirect.reason = "";
+	d->drill.text = "";
 	d->owner = "";
 	d->ours = true;
 	d->nprimaries = nprimaries;
@@ -97,6 +98,7 @@ put_strings(char *room, struct snap_domain *d, struct snap_verdict *verdict)
 	at = put_string(room, at, &d->redirect.to);
 	at = put_string(room, at, &d->redirect.instead_of);
 	at = put_string(room, at, &d->redirect.reason);
+	at = put_string(room, at, &d->drill.text);
 	at = put_string(room, at, &d->owner);
 	for (unsigned i = 0; i < d->nverdicts; i++) {
 		at = put_string(room, at, &verdict[i].node);

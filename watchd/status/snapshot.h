@@ -164,6 +164,17 @@ struct snap_redirect {
 	int64_t uid; /* who ordered it; -1: unknown */
 };
 
+/* The drills of a domain (drill/drill.h). */
+struct snap_drill {
+	bool known; /* one was made, or one is scheduled */
+	int64_t began_ms; /* of the one under way; 0: none */
+	int64_t ended_ms; /* of the last one; 0: never */
+	bool ok; /* it was delivered */
+	double took_seconds;
+	const char *text; /* its last reply or a sentence; peer text; "" */
+	int64_t next_ms; /* of the schedule; 0: none, or one is under way */
+};
+
 /* The verdict of a node of the cluster on a domain's primary. */
 struct snap_verdict {
 	const char *node;
@@ -225,6 +236,7 @@ struct snap_domain {
 	uint32_t alerts; /* firing: 1 << enum alert_kind */
 	struct snap_maintenance maintenance;
 	struct snap_redirect redirect;
+	struct snap_drill drill;
 	bool shared; /* shared by the nodes of a cluster */
 	const char *owner; /* the node that owns its mail; "": none */
 	bool ours; /* owned by this node; also without a cluster */
