@@ -9,6 +9,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/clustered_control.c \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/doctor.c \
+	watchd/daemon/drill.c \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \
 	watchd/daemon/domains_look.c watchd/daemon/domains_look.h \

@@ -84,7 +84,7 @@ VERBS = {  # and how the first line begins
     "recipients a.test": None, "replay --all --dry-run": "ID", "help queue": "queue:",
     "cluster": None, "extend b.test +1h --dry-run": "would extend", "probe a.test": "",
     "hold b.test": "b.test is held", "release b.test": "b.test is released",
-    "events": "", "events b.test": "",
+    "events": "", "events b.test": "", "drill a.test": "intake", "drill b.test": None,
     "export --all {dir}/{columns}": "", "reload": "", "forget a.test": None,
 }
 

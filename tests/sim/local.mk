@@ -19,6 +19,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/clustered.c \
 	watchd/daemon/daemon.c \
 	watchd/daemon/domains.c \
+	watchd/daemon/drill.c \
 	watchd/daemon/domains_from.c \
 	watchd/daemon/domains_look.c \
 	watchd/daemon/events.c \

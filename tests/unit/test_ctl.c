@@ -192,6 +192,38 @@ static const struct {
 	    "a.test\n"
 	    "  info    eightbitmime  (details: mxwatchctl doctor DOMAIN)\n"
 	    "0 errors, 1 warning, 1 info; last full check 1h ago\n" },
+	{ "a drill", VERB_drill, false,
+	    "{\"step\":\"intake\",\"state\":\"accepted\",\"seconds\":0.01,"
+	    "\"recipient\":\"postmaster@a.test\",\"rule\":\"Always.\","
+	    "\"listener\":\"127.0.0.1:25\",\"tls\":null,\"code\":250,"
+	    "\"reply\":\"2.0.0 Ok\"}\n"
+	    "{\"step\":\"spool\",\"state\":\"durable\",\"seconds\":0.003,"
+	    "\"id\":\"6A1F\",\"bytes\":612}\n"
+	    "{\"step\":\"delivery\",\"state\":\"deferred\",\"seconds\":1,"
+	    "\"host\":\"mx1.a.test\",\"address\":\"192.0.2.10:25\",\"tls\":"
+	    "\"TLSv1.3\",\"tls_by\":\"dane\",\"code\":451,\"reply\":"
+	    "\"4.7.1 later\\u001b[31m\"}\n"
+	    "{\"step\":\"end\",\"state\":\"delivered\",\"seconds\":62.34,"
+	    "\"reply\":\"250 Ok\",\"until\":null}\n" DONE "}",
+	    "intake    127.0.0.1:25, in clear: 250 2.0.0 Ok\n"
+	    "          to postmaster@a.test: Always.\n"
+	    "spool     6A1F, 612 bytes, durable after 3 ms\n"
+	    "delivery  mx1.a.test 192.0.2.10:25, TLSv1.3 (dane): 451 4.7.1 "
+	    "later?[31m\n"
+	    "end       delivered after 62.3 s\n" },
+	{ "a drill that waits", VERB_drill, false,
+	    "{\"step\":\"spool\",\"state\":\"durable\",\"seconds\":0,\"id\":"
+	    "\"6A1F\",\"bytes\":null}\n"
+	    "{\"step\":\"delivery\",\"state\":\"not_tried\",\"seconds\":0,"
+	    "\"host\":null,\"address\":null,\"tls\":null,\"tls_by\":null,"
+	    "\"code\":null,\"reply\":\"mx1 is down\"}\n"
+	    "{\"step\":\"end\",\"state\":\"waiting\",\"seconds\":0,\"reply\":"
+	    "\"\",\"until\":1795368000}\n" DONE "}",
+	    "spool     6A1F, queued before mxwatchd was started\n"
+	    "delivery  not tried: mx1 is down\n"
+	    "end       not delivered yet\n"
+	    "          It goes on until 2026-11-22 17:20; the same command "
+	    "follows it.\n" },
 	{ "the doctor is refused", VERB_doctor, false,
 	    "{\"done\":true,\"rc\":1,\"error\":\"busy\"}", "" },
 	{ "no maintenance window", VERB_maintenance, false, DONE "}",

@@ -15,6 +15,7 @@
 #include "ledger/kept.h"
 #include "net/loop.h"
 #include "relay/relay.h"
+#include "status/drill.h"
 #include "status/snapshot.h"
 
 struct control;
@@ -147,6 +148,23 @@ struct control_doctor_ops {
 	void *arg;
 };
 
+/* Drills. A number is that of one drill. */
+struct control_drill_ops {
+	/* Starts one, or finds the one under way (-MX_EBUSY); either way
+	 * *number is set. recipient NULL: by the options of the domain.
+	 * -MX_EFULL: too many are under way; -MX_ENOENT: no listener. */
+	int (*start)(void *arg, const char *domain, const char *recipient,
+	    uint64_t *number);
+	/* The i-th step; false: none yet. */
+	bool (
+	    *step)(void *arg, uint64_t number, unsigned i, struct drill_step *);
+	/* -MX_ENOENT: it is not known any more. */
+	int (*look)(void *arg, uint64_t number, struct drill_view *);
+	/* Why mail to the domain is not delivered now; false: it is. */
+	bool (*obstacle)(void *arg, const char *domain, char *dst, size_t size);
+	void *arg;
+};
+
 /* ---- a cluster. A node has a number (0: none). */
 #define CONTROL_NODES	  32 /* at most */
 #define CONTROL_NODE_NAME 65
@@ -239,6 +257,7 @@ struct control_ops {
 	struct control_maintenance_ops maintenance;
 	struct control_redirect_ops redirect;
 	struct control_doctor_ops doctor;
+	struct control_drill_ops drill;
 	struct control_cluster_ops cluster;
 	void *arg;
 };

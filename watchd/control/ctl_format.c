@@ -512,6 +512,7 @@ put_line(struct format *f, const cJSON *l)
 		[VERB_outages] = format_outage,
 		[VERB_cluster] = format_nodes,
 		[VERB_doctor] = format_doctor,
+		[VERB_drill] = format_drill,
 	};
 
 	if (json_get_bool(l, "done")) {
@@ -549,7 +550,7 @@ format_line(struct format *f, const cJSON *l)
 	MX_ASSERT(f->out != NULL);
 	put_line(f, l);
 	if (f->out == out) {
-		if (f->verb == VERB_events)
+		if (f->verb == VERB_events || f->verb == VERB_drill)
 			fflush(out); /* watched by an operator */
 		return;
 	}

@@ -36,8 +36,8 @@ struct format {
  * "error"). */
 void format_line(struct format *, const cJSON *line);
 
-/* In ctl_{ages,cluster,content,doctor,maintenance,order,outages,primaries,
- * queue,recipients,redirect,status}.c. */
+/* In ctl_{ages,cluster,content,doctor,drill,maintenance,order,outages,
+ * primaries,queue,recipients,redirect,status}.c. */
 void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
@@ -59,6 +59,7 @@ void format_outages_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
 void format_doctor(struct format *, const cJSON *finding);
 void format_doctor_end(struct format *, const cJSON *done);
+void format_drill(struct format *, const cJSON *step);
 void format_maintenance(struct format *, const cJSON *window);
 void format_maintenance_end(struct format *, const cJSON *done);
 void format_redirect(struct format *, const cJSON *redirect);

@@ -46,6 +46,7 @@ static const struct plan {
 	[VERB_recipients] = { .domain = OWNER },
 	[VERB_forget] = { .domain = OWNER },
 	[VERB_doctor] = { .domain = OWNER }, /* else answered here */
+	[VERB_drill] = { .domain = OWNER },
 	[VERB_alerts] = { .domain = OWNER, .none = ALL },
 	[VERB_events] = { .domain = ALL, .none = ALL, GATHER_RANKED },
 	[VERB_ack] = { .none = ALL },
@@ -508,7 +509,8 @@ static bool
 does_without_owner(const struct call *c)
 {
 	return c->verb != VERB_hold && c->verb != VERB_release &&
-	    c->verb != VERB_extend && c->verb != VERB_forget;
+	    c->verb != VERB_extend && c->verb != VERB_forget &&
+	    c->verb != VERB_drill;
 }
 
 static bool

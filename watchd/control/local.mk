@@ -15,6 +15,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_content.c \
 	watchd/control/ctl_files.c watchd/control/ctl_files.h \
 	watchd/control/ctl_doctor.c \
+	watchd/control/ctl_drill.c \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_help.c watchd/control/ctl_help.h \
 	watchd/control/ctl_maintenance.c \
@@ -41,6 +42,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_content.c \
 	watchd/control/verb_events.c \
 	watchd/control/verb_doctor.c \
+	watchd/control/verb_drill.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_import.c \
 	watchd/control/verb_maintenance.c \
@@ -83,11 +85,13 @@ TESTS += tests/lint/pages
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_control_cluster tests/unit/test_control_queue \
+	tests/unit/test_control_cluster tests/unit/test_control_drill \
+	tests/unit/test_control_queue \
 	tests/unit/test_control_content tests/unit/test_control_redirect \
 	tests/unit/test_ctl tests/unit/test_happened
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_control_cluster tests/unit/test_control_queue \
+	tests/unit/test_control_cluster tests/unit/test_control_drill \
+	tests/unit/test_control_queue \
 	tests/unit/test_control_content tests/unit/test_control_redirect \
 	tests/unit/test_ctl tests/unit/test_happened
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
@@ -105,6 +109,11 @@ tests_unit_test_control_content_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_content_SOURCES = tests/unit/test_control_content.c \
 	$(CONTROL_WORLD)
 tests_unit_test_control_content_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_drill_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_drill_SOURCES = tests/unit/test_control_drill.c \
+	$(CONTROL_WORLD)
+tests_unit_test_control_drill_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_control_queue_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_queue_SOURCES = tests/unit/test_control_queue.c \

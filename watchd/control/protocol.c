@@ -74,6 +74,8 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "after", FIELD_AFTER, FIELD_TEXT, "ID",
 	    "only those behind this message" },
 	{ "rcpts", FIELD_RCPTS, FIELD_SAID, "", "" },
+	{ "wait_for", FIELD_WAIT_FOR, FIELD_TEXT, "TIME",
+	    "wait at most this long" },
 };
 
 enum control_verb

@@ -52,6 +52,7 @@
  *	now	true: check now, instead of showing earlier findings
  *	to	hosts as for the option primary, separated by commas
  *	names	true: only the names of the domains
+ *	wait_for	a duration: how long to follow the drill
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -145,8 +146,8 @@
  *		those primaries, or of all if they are 100 at most)
  *	events	number, time, what ("state", "primary", "flush", "expired",
  *		"breaker", "route", "spool", "reload", "start", "alert",
- *		"operator", "redirect"), domain, host, text a line, the oldest
- *		first; with follow also "alive", once a minute; done: shown. In
+ *		"drill", "operator", "redirect"), domain, host, text a line, the
+ *		oldest first; with follow also "alive", once a minute; done: shown. In
  *		a cluster node, too, where it happened; with follow "silent" (an
  *		array of names) when nodes do not answer, or no longer
  *	doctor	a finding a line: domain ("": this host), check, severity
@@ -154,6 +155,16 @@
  *		remedy (or ""), checked; done: errors, warnings, infos (the
  *		numbers shown), checked (when the last check of all ended, or
  *		null). rc 1 with an error or a warning
+ *	drill	step, state and seconds (since its begin) a line, and of
+ *		intake ("accepted", "refused"): recipient, rule (a sentence; both
+ *		null of a drill begun before this process), listener, tls (the
+ *		version, or null), code (null: none), reply;
+ *		spool ("durable"): id, bytes (or null), seconds until it was so;
+ *		delivery ("delivered", "deferred", "failed", "not_tried"): host,
+ *		address, tls, tls_by, code, reply (or a sentence), null for none;
+ *		end ("delivered", "failed", "waiting"): reply, until (of one that
+ *		waits: its deadline, or null). done: domain; rc 1 unless it was
+ *		delivered
  *	reload	file, line (0: the whole file), severity, text: a finding a line
  *	cluster	status: an element of `nodes` of `cluster` of mxwatch-status(7)
  *		a line; done: the rest of that object; rc 1 with the reason if
@@ -230,6 +241,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_RCPTS	FIELD_BIT(45)
 #define FIELD_TO	FIELD_BIT(46)
 #define FIELD_NAMES	FIELD_BIT(47)
+#define FIELD_WAIT_FOR	FIELD_BIT(48)
 /* Fields that select among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -256,7 +268,7 @@ struct control_field {
 	/* For people, of an option: "TIME", and its purpose. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   50
+#define CONTROL_FIELDS	   51
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -368,6 +380,10 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[DOMAIN] [--follow]", "recent events")                            \
 	VERB(doctor, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_NOW,                \
 	    "[DOMAIN] [--now]", "check the DNS and the primaries")             \
+	VERB(drill,                                                            \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_RECIPIENT | FIELD_WAIT_FOR,      \
+	    "DOMAIN [--recipient ADDRESS] [--wait-for TIME]",                  \
+	    "send a test message through to the primary")                      \
 	VERB(reload, FIELD_ACTS, "", "reread the configuration")               \
 	VERB(cluster,                                                          \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION |        \

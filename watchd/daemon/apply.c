@@ -93,6 +93,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
 	maintained_configure(d, conf);
+	drill_configure(d->drills, conf);
 	daemon_doctor_configure(d, conf);
 	clustered_configure(d, conf);
 }
@@ -110,6 +111,8 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	queue_gate(d->queue, cd->name,
 	    maintained_gate(d, cd->name, watch_state(d->watch, cd->name)));
 	deliver_choose_again(d->deliver, cd->name);
+	if (config_domain(d->conf, cd->name) != NULL)
+		drill_domain(d->drills, cd);
 	if (d->cluster != NULL)
 		cluster_domain(d->cluster, cd->name, true);
 }
@@ -120,6 +123,7 @@ void
 apply_left(struct daemon *d, const struct conf_domain *cd)
 {
 	removed_note(d->removed, cd);
+	drill_stop(d->drills, cd->name);
 	if (d->cluster != NULL)
 		cluster_domain(d->cluster, cd->name, false);
 	stats_touch(d->stats, cd->name);

@@ -214,6 +214,7 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 	    maintained_told(d, key, data, len) ||
 	    redirected_told(d, key, data, len) ||
 	    removed_told(d, key, data, len) ||
+	    daemon_drill_told(d, key, data, len) ||
 	    daemon_alerts_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);

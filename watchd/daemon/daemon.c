@@ -287,12 +287,14 @@ create_relay(struct daemon *d)
 	reload_create(d);
 	d->self = self_create(d->conf);
 	backups_create(d);
+	daemon_drill_create(d);
 	apply_begin(d, d->conf);
 	for (size_t i = 0; i < d->conf->ndomains; i++)
 		apply_domain(d, &d->conf->domain[i]);
 	for (size_t i = 0; i < removed_count(d->conf); i++)
 		apply_domain(d, removed_at(d->conf, i));
 	backups_load(d);
+	daemon_drill_load(d);
 }
 
 /* A kernel without seccomp must not keep the daemon from accepting mail. */
@@ -327,6 +329,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.redirect.arg = d;
 	co.doctor = daemon_doctor_ops;
 	co.doctor.arg = d;
+	co.drill = daemon_drill_ops;
+	co.drill.arg = d;
 	clustered_control(d, &co.cluster);
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
@@ -474,6 +478,7 @@ daemon_destroy(struct daemon **dp)
 	control_destroy(&d->control);
 	questions_destroy(&d->questions);
 	daemon_doctor_destroy(d);
+	drill_destroy(&d->drills);
 	agentx_destroy(&d->agentx);
 	rcpt_check_destroy(&d->rcpt_check);
 	schedule_destroy(&d->schedule);

@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/domains_from.h"
 #include "daemon/self.h"
+#include "drill/drill.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
 #include "fetch/fetch.h"
@@ -56,6 +57,7 @@ struct daemon {
 	struct maintenance_keeper *maintained;
 	struct redirect_keeper *redirected;
 	struct doctor *doctor; /* NULL: not created yet */
+	struct drill_set *drills;
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger;
@@ -113,6 +115,20 @@ void daemon_doctor_configure(struct daemon *, struct config *);
 void daemon_doctor_destroy(struct daemon *); /* after the helper */
 void daemon_doctor_snapshot(struct daemon *, struct snapshot *);
 extern const struct control_doctor_ops daemon_doctor_ops; /* .arg unset */
+
+/* drill.c: drills, between store, queue, deliver, smtpd and control. */
+void daemon_drill_create(struct daemon *); /* before the configuration */
+void daemon_drill_load(struct daemon *); /* behind it: what the store has */
+bool daemon_drill_is_marked(void *daemon, const char *envid);
+void daemon_drill_queued(void *daemon, const char *envid, uint64_t id);
+void daemon_drill_tried(void *daemon, const struct envelope *,
+    const struct mail_log_attempt *);
+void daemon_drill_over(void *daemon, const struct envelope *);
+/* State that another node of a cluster changed. True: the key belongs to a
+ * drill. */
+bool
+daemon_drill_told(struct daemon *, const char *key, const void *, size_t len);
+extern const struct control_drill_ops daemon_drill_ops; /* .arg unset */
 
 /* ledger.c: feeds the record of outages. */
 void daemon_ledger_create(struct daemon *); /* after the store */
@@ -176,6 +192,7 @@ void daemon_event(struct daemon *, const struct notice *);
 void daemon_events_begin(struct daemon *);
 void daemon_events_tick(struct daemon *); /* once a second */
 void daemon_events_end(struct daemon *);
+void daemon_event_drill(struct daemon *, const char *domain, const char *text);
 void daemon_event_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
 

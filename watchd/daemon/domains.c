@@ -130,6 +130,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 	s->alerts = daemon_alerts_of(d, name);
 	maintained_show(d, s, was);
 	redirected_show(cd, &s->redirect, redirect);
+	(void)drill_show(d->drills, name, &s->drill);
 	cluster_show_domain(d->cluster, s, said);
 	/* The strings belong to the watch and the cluster. */
 	made = snap_domain_copy(s);

@@ -348,6 +348,7 @@ on_offered(void *arg, const char *label, unsigned *ext, uint64_t *size)
 
 const struct deliver_ops daemon_deliver_ops = {
 	.offered = on_offered,
+	.drilled = daemon_drill_tried,
 	.outcome = on_outcome,
 	.down = on_down,
 	.connections = on_connections,
@@ -480,6 +481,7 @@ const struct queue_ops daemon_queue_ops = {
 	.listed = on_listed,
 	.shown = on_shown,
 	.known_as = daemon_known_as,
+	.drilled = daemon_drill_over,
 };
 
 /* ---- smtpd */
@@ -558,6 +560,8 @@ const struct smtpd_ops daemon_smtpd_ops = {
 	.backup_accepted = backups_accepted,
 	.primary_up = on_primary_up,
 	.etrn = on_etrn,
+	.drill = daemon_drill_is_marked,
+	.drill_queued = daemon_drill_queued,
 };
 
 /* ---- store, dns */

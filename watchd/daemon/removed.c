@@ -218,6 +218,7 @@ removed_over(struct removed *r, const char *name, bool mx_backup,
 	log_notice("daemon", "domain=%s event=gone reason=%s messages=%ju",
 	    name, log_q(why), (uintmax_t)relay_domain_messages(&rd));
 	removed_end(d->conf, name);
+	drill_forget(d->drills, name);
 	queue_policy(d->queue, name, NULL);
 	watch_domain_drop(d->watch, name);
 	deliver_route_again(d->deliver, name);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/daemon_int.h"
 
 static void
@@ -82,6 +83,18 @@ daemon_event(struct daemon *d, const struct notice *n)
 			.what = what[n->kind],
 			.domain = n->domain,
 			.host = n->host,
+			.text = text });
+}
+
+void
+daemon_event_drill(struct daemon *d, const char *domain, const char *text)
+{
+	if (d->control != NULL)
+		control_event(d->control,
+		    &(struct control_event){ .wall = clock_wall(),
+			.what = "drill",
+			.domain = domain,
+			.host = "",
 			.text = text });
 }
 
