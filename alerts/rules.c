@@ -626,6 +626,23 @@ rule_doctor_finding(const struct view *x, struct rule_value *v)
 		f != NULL && f->text != NULL ? f->text : ""));
 }
 
+/* Fires until a drill is delivered. It does not begin while the primary is down,
+ * which has an alert of its own. */
+static void
+rule_drill_failed(const struct view *x, struct rule_value *v)
+{
+	const struct snap_drill *d = &x->d->drill;
+	char text[PEER_TEXT];
+
+	v->known = d->ended_ms != 0 &&
+	    (d->ok || x->d->state == HEALTH_UP ||
+		x->d->state == HEALTH_DISABLED);
+	v->value = d->ended_ms != 0 && !d->ok ? 1 : 0;
+	v->since_ms = d->ended_ms;
+	rule_say(v, "a test message did not arrive: %s",
+	    text_cut(text, sizeof(text), d->text));
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

@@ -28,6 +28,9 @@ queue_stuck_seconds|gauge|domain
 domain_removed|gauge|domain
 domain_redirected|gauge|domain
 maintenance|gauge|domain
+domain_drill_success|gauge|domain
+domain_drill_last_timestamp_seconds|gauge|domain
+domain_drill_duration_seconds|gauge|domain
 maintenance_hold|gauge|domain
 maintenance_until_timestamp_seconds|gauge|domain
 primary_maintenance_until_timestamp_seconds|gauge|primary

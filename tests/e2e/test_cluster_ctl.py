@@ -226,7 +226,6 @@ def test_a_long_queue_comes_whole(stack):
     assert len(set(ids)) == len(ids) >= n
 
 
-
 def test_events_of_all_nodes(stack):
     _, nodes = shared(stack)
     a, b = nodes.n
@@ -256,3 +255,33 @@ def test_events_of_all_nodes(stack):
     finally:
         p.kill()
         p.wait()
+
+
+def test_drill_of_any_node(stack):
+    """The owner makes it, and who has the domain then follows it to its end."""
+    mx, nodes = shared(stack)
+    domain, primary = DOMAINS[0], mx[0]
+    owner, other = nodes.owner(domain), nodes.other(domain)
+    for n in nodes.n:
+        n.wait_state(domain, "up")
+    steps = other.ctl_json("drill", domain)[:-1]
+    assert [s["step"] for s in steps] == ["intake", "spool", "delivery", "end"]
+    assert steps[0]["listener"] == "127.0.0.1:%d" % owner.port
+    assert primary.messages[0].to == ["postmaster@" + domain]
+
+    primary.stop()
+    for n in nodes.n:
+        n.wait_state(domain, "down")
+    assert other.ctl_json("drill", domain, rc=1)[-2]["state"] == "waiting"
+    name = "mx%d" % (nodes.n.index(other) + 1)
+    assert other.ctl("cluster", "move", domain, name)[0] == 0
+    wait_for(lambda: nodes.owner(domain) is other, 20, "it has moved")
+    primary.start()
+
+    def delivered():
+        drill = other.ctl_json("status", domain)[0]["domains"][0]["drill"]
+        assert drill["delivered"] and drill["running_since"] is None, drill
+        return len(primary.messages) == 2
+    wait_for(delivered, 30, "the new owner has delivered it")
+    # what the other one heard is the same
+    wait_for(lambda: owner.ctl_json("why", domain)[0]["domain"]["drill"]["delivered"], 10)

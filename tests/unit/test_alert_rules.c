@@ -368,6 +368,36 @@ what_the_doctor_found(void **st)
 	world_fini(&w);
 }
 
+/* From a failure until the next success; not beside an outage. */
+static void
+drill_failed_until_one_is_delivered(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, MIN);
+	is(&w, drill_failed, "inactive");
+	w.d->drill.ended_ms = w.now;
+	w.d->drill.text = "not delivered in time: 451 4.7.1 Greylisted";
+	w.d->state = HEALTH_DOWN;
+	pass(&w, MIN);
+	is(&w, drill_failed, "inactive");
+	w.d->state = HEALTH_UP;
+	pass(&w, MIN);
+	is(&w, drill_failed, "warning");
+	assert_string_equal(summary(&w, ALERT_drill_failed),
+	    "a test message did not arrive: not delivered in time: 451 4.7.1 "
+	    "Greylisted");
+	w.d->state = HEALTH_DOWN; /* it is not over because of that */
+	pass(&w, MIN);
+	is(&w, drill_failed, "warning");
+	w.d->drill.ok = true;
+	pass(&w, MIN);
+	is(&w, drill_failed, "resolved");
+	world_fini(&w);
+}
+
 static void
 stale_stuck_cert_self(void **st)
 {
@@ -633,6 +663,7 @@ main(void)
 		cmocka_unit_test(short_lifetime_is_no_alarm),
 		cmocka_unit_test(expired_and_bounced),
 		cmocka_unit_test(depth_and_spool),
+		cmocka_unit_test(drill_failed_until_one_is_delivered),
 		cmocka_unit_test(stale_stuck_cert_self),
 		cmocka_unit_test(what_the_doctor_found),
 		cmocka_unit_test(heartbeat_stops),

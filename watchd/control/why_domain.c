@@ -224,6 +224,32 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		say_maintenance(list, d, now_ms);
 }
 
+static void
+say_drill(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	const struct snap_drill *s = &d->drill;
+	char ago[32], took[32];
+
+	if (s->began_ms != 0)
+		json_say(list,
+		    "A drill is under way for %s: `mxwatchctl drill %s` "
+		    "follows it.",
+		    why_ago(s->began_ms, now_ms, ago, sizeof(ago)), d->name);
+	if (s->ended_ms == 0)
+		return;
+	why_ago(s->ended_ms, now_ms, ago, sizeof(ago));
+	if (s->ok)
+		json_say(list, "The last drill, %s ago, was delivered in %s.",
+		    ago,
+		    text_duration_fmt((int64_t)(s->took_seconds * 1e3), took,
+			sizeof(took)));
+	else
+		json_say(list,
+		    "The last drill, %s ago, failed: %s. When that is mended, "
+		    "`mxwatchctl drill %s` tries again.",
+		    ago, s->text, d->name);
+}
+
 /* Why messages are not pipelined to a host. */
 static void
 say_way(cJSON *list, const char *label, const struct snap_host *h,
@@ -444,6 +470,7 @@ why_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 			say_server(list, v, s->wall_ms);
 	}
 	say_flush(list, &d->flush, d->window);
+	say_drill(list, d, s->wall_ms);
 	say_queue(list, d, s->wall_ms);
 	if (s->spool_state != STORE_OK)
 		json_say(list,

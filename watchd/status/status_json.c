@@ -134,6 +134,30 @@ status_json_redirect(cJSON *o, const struct snap_redirect *r)
 	json_text(j, "reason", r->reason);
 }
 
+/* null: none was made, and none is scheduled. */
+static void
+add_drill(cJSON *o, const struct snap_drill *d)
+{
+	cJSON *j;
+
+	if (!d->known) {
+		json_null(o, "drill");
+		return;
+	}
+	j = json_member(o, "drill");
+	json_time_ms(j, "running_since", d->began_ms);
+	json_time_ms(j, "last", d->ended_ms);
+	if (d->ended_ms != 0) {
+		json_bool(j, "delivered", d->ok);
+		json_num(j, "seconds", d->took_seconds);
+	} else {
+		json_null(j, "delivered");
+		json_null(j, "seconds");
+	}
+	json_text(j, "reply", d->text);
+	json_time_ms(j, "next", d->next_ms);
+}
+
 static void
 add_flush(cJSON *o, const struct snap_flush *f)
 {
@@ -427,6 +451,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 		status_json_redirect(o, &d->redirect);
 	else
 		json_null(o, "redirect");
+	add_drill(o, &d->drill);
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);
