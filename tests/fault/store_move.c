@@ -366,8 +366,8 @@ static void
 settle(struct check *c)
 {
 	int64_t end = clock_now() + SETTLE_MS * CLOCK_MS;
-	struct loop_timer *t = loop_timer_create(c->kit.loop,
-	    (void (*)(void *))loop_stop, c->kit.loop);
+	struct loop_timer *t =
+	    loop_timer_create(c->kit.loop, kit_stop, &c->kit);
 
 	while (!is_settled(c)) {
 		if (clock_now() > end) {

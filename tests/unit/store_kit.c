@@ -54,11 +54,19 @@ kit_done(struct kit *k)
 }
 
 void
+kit_stop(void *arg)
+{
+	struct kit *k = arg;
+
+	loop_stop(k->loop);
+}
+
+void
 kit_turn(struct kit *k)
 {
 	struct loop_timer *t;
 
-	t = loop_timer_create(k->loop, (void (*)(void *))loop_stop, k->loop);
+	t = loop_timer_create(k->loop, kit_stop, k);
 	loop_timer_set(t, 10);
 	loop_run(k->loop);
 	loop_timer_destroy(&t);

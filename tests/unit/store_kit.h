@@ -44,6 +44,7 @@ void kit_close(struct kit *);
 /* Runs the loop until *flag; ends the program after a minute. */
 void kit_wait(struct kit *, const bool *flag);
 void kit_turn(struct kit *); /* of the loop, as what it waits for may come */
+void kit_stop(void *kit); /* ends that turn: for a timer */
 /* Many at once: the caller counts what it asks for in `waiting`, each
  * completion says that it is one less, and this waits for the last. */
 void kit_one_done(struct kit *);
