@@ -175,6 +175,7 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_SECRET] = "path",
 		[TYPE_TOKEN] = "path",
 		[TYPE_STRINGS] = "list of texts",
+		[TYPE_DOMAINS] = "list of names",
 		[TYPE_MAILBOXES] = "list of addresses",
 		[TYPE_SELF] = "list of names and addresses",
 		[TYPE_PRIMARIES] = "list of hosts",
@@ -235,7 +236,7 @@ mdoc_option(FILE *f, const struct option *o)
 	write_text(f, "", o->help, true);
 	mdoc_range(f, o);
 	if (o->cls == CLASS_RESTART)
-		fputs("A change takes a restart to come into force.\n", f);
+		fputs("A change requires a restart.\n", f);
 	if (o->cls == CLASS_REMOTE)
 		fputs(REMOTE_TEXT "\n", f);
 	if (o->value == NULL || *o->value == '\0')
@@ -264,8 +265,9 @@ mdoc_section(FILE *f, enum conf_section section)
 	else if (section == SEC_DOMAIN)
 		fputs(".Ss domain \\(dqNAME\\(dq, defaults\n", f);
 	else
-		fprintf(f, ".Ss %s%s\n", s->name,
-		    s->titled ? " \\(dqNAME\\(dq" : "");
+		fprintf(f, ".Ss %s%s%s\n", s->name,
+		    s->titled ? " \\(dqNAME\\(dq" : "",
+		    s->parent == SEC_DOMAIN ? " (in domain, defaults)" : "");
 	write_text(f, "", s->help, true);
 	if (!s->served)
 		fputs("This version checks this section and says in a warning"

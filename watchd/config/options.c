@@ -68,14 +68,13 @@ const struct section_info sections[SEC_COUNT] = {
 	    "sets them for every domain that does not, regardless of the order "
 	    "in the file." },
 	[SEC_PROBE] = { "probe", SEC_DOMAIN, false, true,
-	    "Probing the primary. Goes in domain or defaults." },
+	    "Probing the primary." },
 	[SEC_DELIVER] = { "deliver", SEC_DOMAIN, false, true,
-	    "Delivery to the primary. Goes in domain or defaults." },
+	    "Delivery to the primary." },
 	[SEC_RETRY] = { "retry", SEC_DOMAIN, false, true,
-	    "Retrying mail deferred by a primary that is up. Goes in domain or "
-	    "defaults." },
+	    "Retrying mail deferred by a primary that is up." },
 	[SEC_DOMAIN_VAULT] = { "vault", SEC_DOMAIN, false, true,
-	    "Keeping mail that was returned. Goes in domain or defaults." },
+	    "Keeping mail that was returned." },
 	[SEC_VAULT] = { "vault", SEC_TOP, false, true,
 	    "Mail that was returned, expired or removed by an operator is kept "
 	    "for a while: mxwatchctl vault lists it, mxwatchctl replay queues "
@@ -114,7 +113,8 @@ const struct section_info sections[SEC_COUNT] = {
 	[SEC_CLUSTER] = { "cluster", SEC_TOP, false, true,
 	    "Several nodes share one queue, stored in PostgreSQL: "
 	    "mxwatch-cluster(7). Without this section the node is on its own, "
-	    "with its queue in the spool. Needs a build with PostgreSQL." },
+	    "with its queue in the spool. A build with PostgreSQL is "
+	    "required." },
 	[SEC_DOCTOR] = { "doctor", SEC_TOP, false, true,
 	    "The checks of mxwatchctl doctor, and how often they run by "
 	    "themselves: the DNS of this host and of the domains, and what the "
