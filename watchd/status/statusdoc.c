@@ -142,8 +142,8 @@ put_metrics(void)
 static void
 put_defaults(void)
 {
-	puts(".Bl -column \"config_reload_failed\" \"10000\" \"50000\" \"10m\" "
-	     "\"10m\" \"1d\"");
+	puts(".Bl -column \"cluster_configurations_differ\" \"10000\" "
+	     "\"50000\" \"10m\" \"10m\" \"1d\"");
 	puts(".It Sy alert Ta warn Ta crit Ta for Ta clear Ta repeat");
 	for (size_t i = 0; i < MX_COUNT(alerts); i++) {
 		const struct alert_info *a = &alerts[i];
