@@ -97,7 +97,7 @@ function renderCauses() {
 	var loud = all.filter(function (c) { return c.rank > 1; }), hit = 0, queued = 0, silent = 0;
 	all.forEach(function (c) { hit += c.domains.length; queued += c.messages; silent += c.silenced ? 1 : 0; });
 	$("alerts").hidden = all.length === 0;
-	set($("alerts-title"), all.length === 0 ? "" : (loud.length === 0 ? "Nothing that anybody is told of" : count(loud.length, "cause", "causes")) +
+	set($("alerts-title"), all.length === 0 ? "" : (loud.length === 0 ? "No alert that anybody is notified of" : count(loud.length, "cause", "causes")) +
 		(silent > 0 ? ", " + group(silent) + " silenced" : "") + ", " +
 		count(hit, "domain", "domains") + ", " + count(queued, "message waits", "messages wait"));
 	if (ul.dataset.key === key) return;

@@ -49,7 +49,7 @@ function updateTiles() {
 	tile(1, group(n), (n === 1 ? "message" : "messages") + " queued, " + bytes(size));
 	tile(2, old ? duration(now() - old) : "\u2013", "oldest", old ? exact(old) : "");
 	tile(3, next ? next > now() ? "in " + duration(next - now()) : "now" : "\u2013", "first expires", next ? exact(next) : "", isNear(next));
-	tile(4, group(r.messages), num(r.messages) === 1 ? "report" : "reports", "Delivery reports of our own, and what is left of removed domains, that wait");
+	tile(4, group(r.messages), num(r.messages) === 1 ? "report" : "reports", "Queued delivery reports of this server, and mail of removed domains");
 	tile(5, bytes(s.free_bytes), s.accepting === false ? "free: MAIL IS REFUSED" : "free", "In the spool", s.accepting === false);
 	tile(6, group((status.smtpd || {}).sessions) + " / " + group((status.delivery || {}).connections), "in / out", "Connections");
 }
@@ -84,7 +84,7 @@ function clusterTrouble(c, t) {
 }
 function updateTrouble() {
 	var t = [], s = status || {}, e = $("trouble");
-	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: what is shown is of ", lastGood, "; it is asked again"] : ["mxwatchd does not answer; it is asked again every few seconds"]);
+	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: the page shows the state of ", lastGood, "; it is asked again"] : ["mxwatchd does not answer; the page retries every few seconds"]);
 	if (status && s.ready === false) t.push(["not ready: " + (str(s.not_ready) || "starting")]);
 	if (s.spool && s.spool.accepting === false) t.push(["the spool is " + str(s.spool.state) + ": new mail is refused for now"]);
 	if (s.config && s.config.reload_ok === false) t.push(["the last configuration was refused: an older one is in force"]);
@@ -147,8 +147,8 @@ function updateDoctor() {
 	if (!differs(e, JSON.stringify(d))) return;
 	set($("doctor-title"), "Doctor: " + count(num(d.errors), "error", "errors") + ", " + count(num(d.warnings), "warning", "warnings"));
 	e.replaceChildren();
-	if (d.checked) { words(e, "All was checked "); time(e, d.checked); words(e, d.running === true ? "; it is being checked again. " : ". "); }
-	else words(e, d.running === true ? "All is being checked for the first time. " : "Nothing was checked yet. ");
+	if (d.checked) { words(e, "The last full check was "); time(e, d.checked); words(e, d.running === true ? "; it is being checked again. " : ". "); }
+	else words(e, d.running === true ? "The first full check is running. " : "Nothing has been checked yet. ");
 	sentence(e, "`mxwatchctl doctor --now` checks while you wait.");
 	fill($("doctor-list"), found.map(finding));
 	if (all > found.length) add($("doctor-list"), "li", "soft", "and " + group(all - found.length) + " more");
@@ -164,7 +164,7 @@ function updateDaemon() {
 	if (!differs(ul, JSON.stringify([status.reports, status.vault, gone.map(function (d) { return [d.domain, messages(d)]; }), status.receivers]))) return;
 	ul.replaceChildren();
 	heap(ul, status.reports, "reports and messages of nobody\u2019s domain wait");
-	heap(ul, status.vault, "messages that were given back are kept in the vault");
+	heap(ul, status.vault, "returned messages are kept in the vault");
 	ul = $("removed-list");
 	ul.replaceChildren();
 	if (gone.length === 0) add(ul, "li", "soft", "None.");
@@ -177,7 +177,7 @@ function updateDaemon() {
 	if (gone.length > 50) add(ul, "li", "soft", "and " + group(gone.length - 50) + " more");
 	ul = $("receivers-list");
 	ul.replaceChildren();
-	if (objects(status.receivers).length === 0) add(ul, "li", "soft", "Nobody is told of alerts: there is no section receiver, see mxwatchd.conf(5).");
+	if (objects(status.receivers).length === 0) add(ul, "li", "soft", "Nobody is notified of alerts: no receiver is configured, see mxwatchd.conf(5).");
 	objects(status.receivers).forEach(function (r) {
 		var li = add(ul, "li", r.error ? "crit" : "");
 		add(li, "strong", "", str(r.receiver));

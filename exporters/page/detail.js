@@ -22,7 +22,7 @@ function openDetail(name) {
 	box.setAttribute("aria-label", clean("Details of " + name));
 	d = { name: name, tr: tr, height: 0, parts: {}, data: {}, asked: {}, after: [""] };
 	details.set(name, d);
-	[["why", "Why"], ["commands", "What to type"], ["figures", "Figures"], ["primaries", "Primaries"], ["ages", "Age of what is queued"], ["trend", "Trend"],
+	[["why", "Why"], ["commands", "What to type"], ["figures", "Figures"], ["primaries", "Primaries"], ["ages", "Age of queued messages"], ["trend", "Trend"],
 		["record", "Outages and flushes"], ["events", "Last events"], ["messages", "Messages"]].forEach(function (p) {
 		var section = add(box, "section", "part part-" + p[0]), h = add(section, "h3", "", p[1]);
 		h.id = "detail-" + p[0] + "-" + opened;
@@ -111,9 +111,9 @@ function nodeName(to, name) {
 function sayNodes(e, data, d) {
 	var silent = silentOf(data), ask = silent.length > 0 ? silent : data.trouble && d.ours === false && d.owner ? [d.owner] : [], p;
 	if (ask.length === 0) return;
-	p = add(e, "p", "bad", silent.length > 0 ? "Not whole: no answer from " : "Ask at ");
+	p = add(e, "p", "bad", silent.length > 0 ? "Incomplete: no answer from " : "Ask at ");
 	ask.forEach(function (name, i) { if (i > 0) words(p, ", "); nodeName(p, name); });
-	words(p, silent.length > 0 ? ". What is there is missing here." : ", which has its mail.");
+	words(p, silent.length > 0 ? ". Its part is missing here." : ", which has its mail.");
 }
 function pair(dl, term) {
 	var box = add(dl, "div");
@@ -123,13 +123,13 @@ function pair(dl, term) {
 function commandsOf(d) {
 	var name = d.domain, q = queue(d), c = [], down = d.state === "down" || d.state === "suspect";
 	if (!isWord(name)) return c;
-	if (isRemoved(d)) c.push(["forget " + name, "no more by its old settings"]);
+	if (isRemoved(d)) c.push(["forget " + name, "send its mail by the MX records from now on"]);
 	if (q.on_hold || d.breaker) c.push(["release " + name, d.breaker ? "reset the breaker and deliver" : "end the hold"]);
 	if (messages(d) > 0) c.push(["flush " + name, "deliver now"]);
 	if (down) c.push(["probe " + name, "probe its primaries now"]);
-	if (messages(d) > 0 && (isNear(expiry(d)) || share(d) >= .5 || down)) c.push(["extend " + name + " +7d", "let what is queued live longer"]);
+	if (messages(d) > 0 && (isNear(expiry(d)) || share(d) >= .5 || down)) c.push(["extend " + name + " +7d", "extend the lifetime of queued messages"]);
 	if ((alertsOf.get(name) || []).some(function (a) { return !a.silenced; })) c.push(["ack " + name, "you have it in hand"], ["silence " + name + " --for 2h", "tell nobody"]);
-	if (down && !d.maintenance) c.push(["maintenance " + name + " --for 2h", "it is worked on"]);
+	if (down && !d.maintenance) c.push(["maintenance " + name + " --for 2h", "it is in maintenance"]);
 	if (d.redirect) c.push(["redirect --end " + name, "its mail goes where the configuration says"]);
 	if (messages(d) > 0 && !q.on_hold) c.push(["hold " + name, "deliver nothing"]);
 	c.push(["why " + name, "the same, as text"], ["queue " + name, "what is queued"]);
@@ -142,10 +142,10 @@ function makeCommands(e, all) {
 /* Why a long way to it is not filled. */
 function way(e, h) {
 	if (num(h.chunking_off_until)) {
-		words(e, "It stumbled over BDAT, or over messages behind messages: DATA, one message at a time; that ends ");
+		words(e, "It failed at BDAT or at pipelined messages: DATA, one message at a time, until ");
 		time(e, h.chunking_off_until);
-		sentence(e, ", or with the next `mxwatchctl flush`.");
-	} else if (h.alone === true) words(e, "One message at a time for a minute: a connection was lost, or it refused what it took before.");
+		sentence(e, ", or until the next `mxwatchctl flush`.");
+	} else if (h.alone === true) words(e, "One message at a time for a minute: a connection was lost, or it refused mail as it had accepted before.");
 }
 function phaseBar(e, p) {
 	var seconds = p.phase_seconds || {}, sum = Math.max(probeTime(p), 1e-9), said = [], bar = el("div", "bar"), key = el("ul", "key");

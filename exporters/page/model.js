@@ -66,14 +66,14 @@ function needsAttention(d) { return urgency(d) >= 100; }
 /* What is said of a domain beside its state: [class, word, what it means]. */
 function tagsOf(d) {
 	var t = [], q = queue(d), m = d.maintenance, own = alertsOf.get(d.domain) || [];
-	if (isRemoved(d)) t.push(["quiet", "removed", "It is no longer in the configuration; what is queued goes by the settings it had"]);
+	if (isRemoved(d)) t.push(["quiet", "removed", "No longer in the configuration; its queued mail keeps the old settings"]);
 	if (m) t.push(["quiet", m.hold ? "maintenance, held" : "maintenance", str(m.reason) || "A maintenance window"]);
 	if (d.redirect) t.push(["quiet", "redirected", "An operator sends its mail to " + list(d.redirect.to).join(", ")]);
 	if (q.on_hold) t.push(["warn", "on hold", "An operator holds all of its mail"]);
-	else if (d.breaker) t.push(["crit", "breaker", "Held: the primary refuses what it should take"]);
+	else if (d.breaker) t.push(["crit", "breaker", "Held: the primary permanently refuses mail that it should accept"]);
 	else if (num(q.held) > 0) t.push(["warn", count(q.held, "held", "held"), "Single messages are on hold"]);
 	if (d.owner === "") t.push(["crit", "no node", "No node of the cluster has its mail"]);
-	if (own.length > 0 && own.every(function (a) { return a.silenced; })) t.push(["quiet", "silenced", "Its alerts are told to nobody"]);
+	if (own.length > 0 && own.every(function (a) { return a.silenced; })) t.push(["quiet", "silenced", "Nobody is notified of its alerts"]);
 	if (num(d.expired_1d) > 0) t.push(["crit", count(d.expired_1d, "expired", "expired"), "In the last day"]);
 	return t;
 }
@@ -111,7 +111,7 @@ function addDomain(c, d) {
 	c.expiry = least(c.expiry, expiry(d));
 	c.maintained += d.maintenance ? 1 : 0;
 	if (d.state !== "up") c.since = least(c.since, num(d.state_since));
-	if (!c.text && d.breaker) c.text = "refuses what it should take: " + str(d.breaker.reply);
+	if (!c.text && d.breaker) c.text = "refuses mail that it should accept: " + str(d.breaker.reply);
 	if (!c.text) c.text = str(d.cause) || str(d.trouble);
 	if (!c.why) c.why = whyOf(d);
 }

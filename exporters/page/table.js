@@ -228,7 +228,7 @@ function renderTable(refresh) {
 	set($("domains-title"), view.length === all ? count(all, "domain", "domains") : group(view.length) + " of " + count(all, "domain", "domains"));
 	attr($("table"), "aria-rowcount", view.length + 1);
 	$("none").hidden = view.length > 0;
-	set($("none"), all === 0 ? "No domain is configured: a domain section in mxwatchd.conf(5) has its primaries, and then it is watched here." : "No domain fits the filter.");
+	set($("none"), all === 0 ? "No domain is configured. Add a domain section with its primaries, see mxwatchd.conf(5)." : "No domain matches the filter.");
 	$("close-all").hidden = at.open.length < 2;
 	set($("close-all"), "Close " + count(at.open.length, "row", "rows"));
 	set($("trend-title"), view.length > 0 ? "Last " + spanText() : "Trend");

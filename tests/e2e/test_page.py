@@ -253,7 +253,7 @@ def whom_to_ask(chrome, api):
     others have some of, and of one that it has alone. Never by what is no address of a page."""
     api.silent = ["mx3", HOSTILE]
     for name, said in (("0001", "Ask at " + HOSTILE + ", which has its mail."),
-                       ("0000", "Not whole: no answer from mx3, " + HOSTILE)):
+                       ("0000", "Incomplete: no answer from mx3, " + HOSTILE)):
         chrome.run("location.hash = '#domain=domain%s.example.org'" % name)
         for part in (".part-messages", ".part-ages"):
             wait_for(lambda: said in chrome.text(part), 20, said)

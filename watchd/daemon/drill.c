@@ -57,7 +57,7 @@ obstacle(void *arg, const char *domain, char *dst, size_t size)
 	else if (maintained_holds(d, domain))
 		(void)strlcpy(dst, "a maintenance window holds its mail", size);
 	else if (rd.broken)
-		(void)snprintf(dst, size, "its breaker is closed: %s",
+		(void)snprintf(dst, size, "its breaker has tripped: %s",
 		    rd.broken_reply);
 	else if (maintained_gate(d, domain, state) == GATE_OPEN)
 		return false;
