@@ -195,24 +195,24 @@ def test_a_server_that_stumbles_gets_data(stack):
     w.wires[0].deepest = 0
     w.d.restart()
     # Before anything has gone there again.
-    wait_for(lambda: "stumbled over BDAT" in w.d.ctl("why", "c00.test")[1], 20, "it is shown")
+    wait_for(lambda: "failed with BDAT" in w.d.ctl("why", "c00.test")[1], 20, "it is shown")
     fill(w.d.port, "c00.test", 3)
     w.d.wait_empty("c00.test", 30)
     assert w.wires[0].deepest == 0
     assert w.d.metrics().get("delivery_transactions_total", way="data") == 3
-    assert "stumbled over BDAT" in w.d.ctl("why", "c00.test")[1]
+    assert "failed with BDAT" in w.d.ctl("why", "c00.test")[1]
     off = json.loads(w.d.ctl("--json", "why", "c00.test")[1].splitlines()[0])
     off = off["primaries"][0]["delivery"]["chunking_off_until"]
     assert 23 * 3600 < off - time.time() < 25 * 3600
     # An operator who flushes has it tried again, also right behind a start, when
     # nobody has met it yet, and whether something waits or not.
     w.d.restart()
-    wait_for(lambda: "stumbled over BDAT" in w.d.ctl("why", "c00.test")[1], 20, "it is shown")
+    wait_for(lambda: "failed with BDAT" in w.d.ctl("why", "c00.test")[1], 20, "it is shown")
     assert w.d.ctl("flush", "c00.test", "--no-wait")[0] == 0
-    assert "stumbled over BDAT" not in w.d.ctl("why", "c00.test")[1]
+    assert "failed with BDAT" not in w.d.ctl("why", "c00.test")[1]
     w.d.restart()
     w.d.wait_state("c00.test", "up")
-    assert "stumbled over BDAT" not in w.d.ctl("why", "c00.test")[1]
+    assert "failed with BDAT" not in w.d.ctl("why", "c00.test")[1]
     fill(w.d.port, "c00.test", 3)
     wait_for(lambda: w.d.metrics().sum("delivery_transactions_total") == 3, 30, "they are sent")
     assert w.d.metrics().get("delivery_transactions_total", way="data") == 0

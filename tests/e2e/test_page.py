@@ -207,7 +207,7 @@ def test_a_server_that_stumbled(chrome):
             told += chrome.run("return [...document.querySelectorAll('.primary')]"
                                ".map(e => e.innerText)")
         assert len(told) == 4
-        assert ["stumbled over BDAT" in t for t in told] == [True, False, False, False], told
+        assert ["failed with BDAT" in t for t in told] == [True, False, False, False], told
         assert "one message at a time; that ends in\u00a019\u00a0h" in told[0]
         assert ["for a minute" in t for t in told] == [False, False, False, True], told
         assert no_overflow(chrome)
@@ -233,7 +233,7 @@ def test_what_the_doctor_found(chrome):
         chrome.emulate(1400, 900)
         chrome.go(api.url + "#view=daemon")
         chrome.wait_text("#doctor-title", "Doctor: 1\u00a0error, 1\u00a0warning")
-        assert "All was checked" in chrome.text("#doctor-text")
+        assert "The last full check was" in chrome.text("#doctor-text")
         assert "mxwatchctl doctor --now" in chrome.text("#doctor-text")
         lines = chrome.run("return [...document.querySelectorAll('#doctor-list li')]"
                            ".map(e => [e.className, e.innerText])")
@@ -289,7 +289,7 @@ def test_it_never_answered(chrome):
     with Api(document(2)) as api:
         api.down = True
         chrome.go(api.url)
-        chrome.wait_text("#trouble", "mxwatchd does not answer; it is asked again")
+        chrome.wait_text("#trouble", "mxwatchd does not answer; the page retries")
         assert chrome.text("#summary") == "No answer"
         chrome.errors()
 

@@ -298,7 +298,7 @@ def test_sort_filter_and_row_are_in_the_address(chrome):
         wait_for(lambda: chrome.text(".detail") == "", 10, "closed")
         chrome.run("const f = document.getElementById('filter'); f.value = 'nothing such';"
                    "f.dispatchEvent(new Event('input'));")
-        assert "No domain fits" in chrome.text("#domains")
+        assert "No domain matches" in chrome.text("#domains")
 
 
 def test_links_of_alerts(chrome):
