@@ -142,9 +142,9 @@ function makeCommands(e, all) {
 /* Why a long way to it is not filled. */
 function way(e, h) {
 	if (num(h.chunking_off_until)) {
-		words(e, "It failed with BDAT or with pipelined messages: DATA, one message at a time, until ");
+		words(e, "It failed with BDAT or with pipelined messages: DATA, one message at a time; this ends ");
 		time(e, h.chunking_off_until);
-		sentence(e, ", or until the next `mxwatchctl flush`.");
+		sentence(e, ", or with the next `mxwatchctl flush`.");
 	} else if (h.alone === true) words(e, "One message at a time for a minute: a connection was lost, or it refused mail as it had accepted before.");
 }
 function phaseBar(e, p) {

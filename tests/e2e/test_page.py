@@ -208,7 +208,7 @@ def test_a_server_that_stumbled(chrome):
                                ".map(e => e.innerText)")
         assert len(told) == 4
         assert ["failed with BDAT" in t for t in told] == [True, False, False, False], told
-        assert "one message at a time; that ends in\u00a019\u00a0h" in told[0]
+        assert "one message at a time; this ends in\u00a019\u00a0h" in told[0]
         assert ["for a minute" in t for t in told] == [False, False, False, True], told
         assert no_overflow(chrome)
         chrome.run("document.querySelector('.primary').scrollIntoView()")
