@@ -27,14 +27,14 @@ TAKEN = "except=postmaster@%s,u0@%s,u5@%s,u10@%s,u15@%s"
 
 # name: (what it is, how the primary says it); %s is its domain.
 OUTAGES = {
-    "blocked-connect": ("lists us as blocked: 554 5.7.1 at connect",
+    "blocked-connect": ("has this host on a block list: 554 5.7.1 at connect",
                         ["say-banner=554 5.7.1 Client host blocked using list.test"]),
     "blocked-mail": ("the same at MAIL",
                      ["say-mail=554 5.7.1 Client host blocked using list.test"]),
     "blocked": ("the same at RCPT", ["say-rcpt=554 5.7.1 Client host blocked using list.test"]),
     "old-state": ("restored from an old state: 550 5.1.1 for 16 of 20 users",
                   ["say-rcpt=550 5.1.1 no such user here", TAKEN]),
-    "filter": ("broken content filter: 554 behind the final dot, for all",
+    "filter": ("broken content filter: 554 after the final dot, for all",
                ["say-dot=554 5.7.1 message content rejected"]),
     "no-utf8": ("lost SMTPUTF8, which the messages need", ["no-utf8"]),
     "size-mail": ("shrunk SIZE: 552 5.3.4 at MAIL",
@@ -42,7 +42,7 @@ OUTAGES = {
     "size-ehlo": ("shrunk SIZE: EHLO offers 100 bytes", ["size=100"]),
     "relaying": ("lost the domain: 554 5.7.1 relaying denied at RCPT",
                  ["say-rcpt=554 5.7.1 relaying denied"]),
-    "loops": ("mail loops back: 554 5.4.6 behind the final dot",
+    "loops": ("mail loops back: 554 5.4.6 after the final dot",
               ["say-dot=554 5.4.6 mail loops back to myself"]),
     "closed": ("421 at everything", ["say-banner=421 4.3.2 not now"]),
     "later": ("451 4.3.0 at RCPT, for all", ["rcpt-451=*"]),
@@ -223,7 +223,7 @@ class Run:
         """As in the table."""
         if not self.over:
             got = len(self.server.arrived(self.outage))
-            return "%d" % self.back, "%d" % self.queued, "%d; %d wait for more than %d min" % (
+            return "%d" % self.back, "%d" % self.queued, "%d; %d still queued after %d min" % (
                 got, self.server.queued(self.outage), PATIENCE / 60)
         replayed = len(self.server.arrived(self.outage)) - self.delivered
         words = "%d" % self.delivered
@@ -239,8 +239,8 @@ class Run:
 
 def table(runs):
     by = {(r.outage, r.server.name, r.server.by_hand): r for r in runs}
-    out = ["| the primary | server | given back | queued after 1 min | delivered, left alone "
-           "| delivered, with a hand |", "|---|---|---|---|---|---|"]
+    out = ["| the primary | server | returned | queued after 1 min | delivered, automatic "
+           "| delivered, manual |", "|---|---|---|---|---|---|"]
     for o in WANTED:
         for name in ("Postfix", "mxwatch"):
             alone, hand = by[o, name, False].cells(), by[o, name, True].cells()
