@@ -1,7 +1,7 @@
 EXTRA_DIST += contrib/ansible/mxwatch.yml contrib/apt \
 	contrib/container/Containerfile contrib/container/compose.yml \
 	contrib/container/prometheus.yml contrib/deb contrib/debian contrib/demo \
-	contrib/demo-cluster contrib/sources contrib/srcdir \
+	contrib/demo-cluster contrib/demo-outage contrib/sources contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
