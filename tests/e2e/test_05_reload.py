@@ -227,7 +227,7 @@ def nowhere(d):
 
 
 @pytest.mark.parametrize("wrong,why", [
-    (a_file, "Not a directory"), (open_to_others, r"mode 0777\): chmod 700"),
+    (a_file, "Not a directory"), (open_to_others, r"mode 0777\); chmod 700"),
     (somebody_elses, "belongs to uid 1.*chown"), (read_only, "Read-only file system"),
     (nowhere, "No such file or directory")])
 def test_case_K4_a_spool_that_cannot_be_used(stack, wrong, why):

@@ -607,7 +607,7 @@ def of_manual():
         page = f.read()
     blocks = "\n".join(re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page, re.M | re.S))
     blocks = blocks.replace("\\e\n", " ")
-    commands = [c for c in blocks.splitlines() if re.match(r"(check_)?snmp\w* -", c)]
+    commands = re.findall(r"^\$ ((?:check_)?snmp\w* -.*)", blocks, re.M)
     return commands, re.findall(r"^\.It Li (\.[\d.]+)\.([0A-Z]+) Ta Sy (\w+)", page, re.M)
 
 

@@ -158,7 +158,7 @@ def test_an_engine_that_hangs_does_not_stop_the_mail(stack):
         for d in nodes.n:
             assert d.http("/-/ready")[0] == 200, d.http("/-/ready")
         # nor does it keep one from ending, and the next run knows what waits
-        nodes.n[0].stop()
+        nodes.n[0].stop(40)
     finally:
         nodes.engine.leader.signal(signal.SIGCONT)
     nodes.n[0].start()

@@ -386,7 +386,7 @@ def test_a_primary_that_is_not_in_service(stack):
         assert len(texts) == 2, texts
         return {port: [t for t in texts if str(port) in t[1]][0] for port in (first.port, second.port)}
     got = wait_for(acceptance, 15, "both are up")
-    assert got[first.port][0] == "ok" and "takes mail for a.test" in got[first.port][1]
+    assert got[first.port][0] == "ok" and "accepts mail for a.test" in got[first.port][1]
     assert got[second.port][0] in ("warning", "error") and "550" in got[second.port][1]
     second.stop()
 

@@ -85,7 +85,7 @@ def test_trouble_with_dns_is_named(stack):
         s.bind(("127.0.0.1", 0))  # a resolver that says nothing
         d = stack.mxwatchd({"a.test": ""}, options='resolver = {"127.0.0.1@%d"}\n'
                            'resolver_timeout = "500ms"' % s.getsockname()[1])
-        want = "the MX lookup of a.test: timeout while waiting for an answer"
+        want = "the MX lookup of a.test: no answer in time"
         wait_for(lambda: d.ctl_json("status", "a.test")[0]["domains"][0]["trouble"] == want, 15)
         assert d.ctl_json("status", "a.test")[0]["domains"][0]["trouble_since"] is not None
         assert want in d.ctl("why", "a.test")[1]

@@ -217,7 +217,7 @@ def test_events(stack):
         mx.start()
         until("flush", "flush of 1 messages started (recovery)")
         until("state", "-> up")
-        assert any(e["what"] == "flush" and "is through" in e["text"] for e in seen)
+        assert any(e["what"] == "flush" and "flush finished" in e["text"] for e in seen)
         assert d.ctl("hold", "a.test", "--reason", "test")[0] == 0
         until("operator", "hold a.test by uid")
     finally:

@@ -99,7 +99,7 @@ print_all(FILE *f, const void *arg)
 int
 happened_write(const struct happened *h, const char *path)
 {
-	return file_print(path, 0640, print_all, h, NULL);
+	return file_print(path, 0600, print_all, h, NULL);
 }
 
 /* The number of the first line is taken over, the others follow it. */

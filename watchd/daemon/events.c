@@ -96,8 +96,8 @@ on_change(void *arg, const struct watch_change *c)
 }
 
 /* When a window ends, or other hosts take over, the mail of a domain that is up
- * is flushed as after an outage, with a canary first. A domain that came back in the window has been
- * recovering since. */
+ * is flushed as after an outage, with a canary first. A domain that came back in
+ * the window has been recovering since. */
 void
 daemon_held(struct daemon *d, const char *domain)
 {

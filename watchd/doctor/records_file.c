@@ -113,7 +113,7 @@ print_all(FILE *f, const void *arg)
 int
 findings_write(const struct findings_copy *c, const char *path)
 {
-	return file_print(path, 0640, print_all, c, NULL);
+	return file_print(path, 0600, print_all, c, NULL);
 }
 
 /* ---- reading */
