@@ -139,7 +139,7 @@ BAD = [
     ("cut", as_json(*many(20))[:-1], "is incomplete"),
     ("html", "<html><body>500</body></html>\n", "in a quoted string"),
     ("conf: include", 'include "/etc/passwd"\n', "include is not allowed"),
-    ("conf: receiver", 'receiver "x" { type = exec command = "/bin/id" }\n', "section receiver may not"),
+    ("conf: receiver", 'receiver "x" { type = exec command = "/bin/id" }\n', "section receiver is not allowed"),
     ("17 MB", b" " * (17 << 20), "larger than 16 MiB"),
     ("zeros", b"\0" * 1000, "0x00"),
 ]
