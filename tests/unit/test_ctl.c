@@ -675,8 +675,7 @@ one_domain_of_a_cluster(void **state)
 		"  7 messages are on this node only\n",
 		"node      mx3?\n",
 		"node      NO NODE\n",
-		"\nengine: unreachable for 1m30s; new mail stays on this "
-		"node\n",
+		"\nengine: unreachable for 1m30s; new mail stays on ",
 	};
 	char *text = print(VERB_status, true, CLUSTER("1795367910"));
 
