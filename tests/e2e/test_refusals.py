@@ -56,7 +56,7 @@ def report_B5_it_turns_against_us_while_it_is_up(c, name):
     if name == "auth":  # else the probe finds it down, before three were refused
         c.mx.misbehave.append(c.taken_alone([]))
     c.mail(20, 5)
-    wait_for(c.closed, 20, "the breaker is tripped")
+    wait_for(c.tripped, 20, "the breaker is tripped")
     c.wait_state("down")
     assert c.queued() == 20 and c.bounced() == 0
     assert len([x for x in c.log() if "error breaker" in x]) == 1
@@ -74,10 +74,10 @@ def report_B6_an_old_state(c):
     """Sixty in the list, ten of whom it knows."""
     c.mx.misbehave[:] = ["say-rcpt=" + UNKNOWN, c.taken_alone(range(0, 60, 6))]
     c.mail(60)
-    wait_for(c.closed, 20, "the breaker is tripped")
+    wait_for(c.tripped, 20, "the breaker is tripped")
     assert c.bounced() == 0
     c.mx.misbehave[:] = []
-    wait_for(lambda: not c.closed(), 20, "a trial was taken")
+    wait_for(lambda: not c.tripped(), 20, "a trial was taken")
     # By one of the ten, perhaps: what was refused once more then is tried once an
     # hour, for it contradicts the list.
     c.d.ctl("flush", c.domain)
@@ -236,7 +236,7 @@ def thirty_left(c, start):
     c.wait_state("up")
     wait_for(lambda: c.sum("delivery_refusals_put_off_total", scope="recipient") == 30, 20,
              "theirs was tried")
-    assert not c.closed() and c.bounced() == 0 and c.trips() == 0
+    assert not c.tripped() and c.bounced() == 0 and c.trips() == 0
     assert c.queued() == 30 and c.downs() == downs
     assert c.alerts() == []
 
@@ -266,7 +266,7 @@ def behind_a_tripped_breaker_half_of_the_lifetime_is_critical(c):
     c.mx.misbehave[:] = ["say-rcpt=" + BLOCKED]
     c.mail(10)
     sent = time.time()
-    wait_for(c.closed, 7, "the breaker is tripped")
+    wait_for(c.tripped, 7, "the breaker is tripped")
     assert "queue_age" not in dict(c.alerts()), "not before"
     wait_for(lambda: ("queue_age", "critical") in c.alerts(), 10, "half of it is over", step=0.1)
     assert 7 < time.time() - sent < 12, "80 % of it are critical with any domain"
@@ -294,7 +294,7 @@ def the_breaker_outlives_a_restart(stack):
                                % (mx.port, boxes)})
     d.start()
 
-    def closed():
+    def tripped():
         return d.metrics().get("breaker_tripped", domain="a.test") == 1
 
     def bounced():
@@ -303,14 +303,14 @@ def the_breaker_outlives_a_restart(stack):
     mx.misbehave[:] = ["say-rcpt=" + BLOCKED]
     for i in range(10):
         send(d.port, "m%d" % i, sender="s%d@sender.test" % i, rcpts=["u%d@a.test" % i])
-    wait_for(closed, 20)
+    wait_for(tripped, 20)
     d.restart()
-    wait_for(closed, 10, "still")
-    stays(lambda: closed() and bounced() == 0, 2, step=0.2)
+    wait_for(tripped, 10, "still")
+    stays(lambda: tripped() and bounced() == 0, 2, step=0.2)
     mx.misbehave[:] = []
     wait_for(lambda: len(set(subjects(m.data for m in mx.messages))) == 10, 40, "all of it")
     d.wait_empty("a.test")
-    assert not closed() and bounced() == 0
+    assert not tripped() and bounced() == 0
 
 
 # ---- reports, and what must never block its own cure (REPORTS D14, I31)

@@ -82,7 +82,7 @@ class Case:
     def bounced(self):
         return self.sum("delivery_recipients_bounced_total")
 
-    def closed(self):
+    def tripped(self):
         return self.get("breaker_tripped") == 1
 
     def trips(self):
@@ -111,7 +111,7 @@ class Case:
         wait_for(lambda: len(set(self.got())) >= n, deadline, "all of it")
         self.wait_empty()
         self.wait_state("up")
-        assert not self.closed() and self.bounced() == 0
+        assert not self.tripped() and self.bounced() == 0
 
 
 class Crowd:
