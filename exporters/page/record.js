@@ -4,6 +4,8 @@
 
 var LANES = 20, STORIES = 20, MONTH = 30 * DAY;
 var outages = null;
+/* The marks of an outage (mxwatch-status(7)). */
+var MARK_SAYS = { told: "told", operator: "command", up: "up again", flap: "failed again", restart: "mxwatchd restarted", maintenance: "maintenance" };
 
 /* In a cluster: the nodes that saw it. What others of them saw up was not down. */
 function seenBy(o) { return list(o.nodes).map(str).join(", "); }
@@ -52,8 +54,8 @@ function story(o) {
 	time(li, o.failed);
 	words(li, ", down for " + duration(downFor(o)) + (num(o.flaps) > 0 ? " with " + count(o.flaps, "flap", "flaps") : "") +
 		(num(o.drain_seconds) > 0 ? ", drained in " + duration(o.drain_seconds) : "") +
-		(num(o.accepted) > 0 ? " \u00B7 " + count(o.accepted, "message", "messages") + " taken, " + group(o.delivered) + " delivered" : "") +
-		(num(o.returned) + num(o.expired) > 0 ? ", " + group(num(o.returned) + num(o.expired)) + " given back" : "") +
+		(num(o.accepted) > 0 ? " \u00B7 " + count(o.accepted, "message", "messages") + " accepted, " + group(o.delivered) + " delivered" : "") +
+		(num(o.returned) + num(o.expired) > 0 ? ", " + group(num(o.returned) + num(o.expired)) + " returned" : "") +
 		(o.reply ? " \u00B7 " + str(o.reply) : "") + (num(o.maintenance_seconds) > 0 ? " \u00B7 maintenance" : "") +
 		(seenBy(o) ? " \u00B7 seen by " + seenBy(o) : "") +
 		(told.length > 0 ? " \u00B7 told: " + told.slice(0, 3).join(", ") : "") + (did.length > 0 ? " \u00B7 done: " + did.slice(0, 3).join(", ") : ""));
@@ -105,9 +107,9 @@ function eventsOf(all) {
 		e.push([num(o.failed), "down", name + "went down" + (o.reply ? ": " + str(o.reply) : "")]);
 		if (num(o.recovered)) e.push([num(o.recovered), "up", name + "is back after " + duration(o.down_seconds)]);
 		if (num(o.drained)) e.push([num(o.drained), "draining", name + "queue is flushed: " + group(o.delivered) + " delivered" +
-			(num(o.returned) + num(o.expired) > 0 ? ", " + group(num(o.returned) + num(o.expired)) + " given back" : "")]);
+			(num(o.returned) + num(o.expired) > 0 ? ", " + group(num(o.returned) + num(o.expired)) + " returned" : "")]);
 		objects(o.marks).forEach(function (m) {
-			e.push([num(m.at), str(m.what), (m.what === "told" ? "told: " : "done by ") + str(m.who) + (m.text ? " (" + str(m.text) + ")" : "")]);
+			e.push([num(m.at), str(m.what), (MARK_SAYS[m.what] || str(m.what)) + (m.who ? (m.what === "operator" ? " by " : ": ") + str(m.who) : "") + (m.text ? " (" + str(m.text) + ")" : "")]);
 		});
 	});
 	return e.filter(function (x) { return x[0] > 0; }).sort(function (a, b) { return b[0] - a[0]; });

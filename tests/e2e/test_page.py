@@ -87,7 +87,7 @@ def test_an_outage_and_its_end(stack, chrome):
     assert chrome.run("return [...document.querySelectorAll('.part-record rect')].map("
                       "r => r.getAttribute('class'))").count("down") >= 1
     chrome.run("document.querySelector('nav [data-view=outages]').click()")
-    wait_for(lambda: "draining" not in chrome.text("#events") and "60 messages taken" in
+    wait_for(lambda: "draining" not in chrome.text("#events") and "60 messages accepted" in
              chrome.text("#events").replace("\u00a0", " "), 30, "the outage is on the page")
     assert chrome.text("#outages-title") == "2\u00a0outages"
     lanes = chrome.run("return [...document.querySelectorAll('#lanes svg.time')].map(s =>"
@@ -435,9 +435,9 @@ def test_the_record_of_outages(chrome):
         assert "known,draining,down,maintenance,away" in lanes[1]
         assert "no outage" in lanes[2] and lanes[3].endswith("no outage \u2013 away")
         events = chrome.text("#events").replace("\u00a0", " ").replace("\u202f", "")
-        assert "mxwatchd did not run" in events and "1234 messages taken, 1230 delivered" in events
+        assert "mxwatchd did not run" in events and "1234 messages accepted, 1230 delivered" in events
         assert "told: pager (primary_down, trigger)" in events and HOSTILE in events
-        assert "with 2 flaps" in events and "4 given back" in events
+        assert "with 2 flaps" in events and "4 returned" in events
         assert chrome.text("#outages-title") == "5\u00a0outages"
         assert chrome.run("return window.pwned === undefined && document.images.length === 0;")
         chrome.run("document.getElementById('outages').scrollIntoView()")

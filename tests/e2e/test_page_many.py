@@ -445,7 +445,8 @@ def test_a_domain(chrome, n):
     out = {"next": None, "outages": [
         {"id": 5, "kind": "domain", "name": name, "state": "down", "failed": now - DAY,
          "recovered": None, "drained": None, "down_seconds": 5, "reply": "refused",
-         "marks": [{"at": now - DAY + 61, "what": "told", "who": "pager", "text": "trigger"}]},
+         "marks": [{"at": now - DAY + 61, "what": "told", "who": "pager", "text": "trigger"},
+                   {"at": now - DAY + 70, "what": "flap", "who": "", "text": ""}]},
         {"id": 4, "kind": "domain", "name": name, "state": "over", "failed": now - 9 * DAY,
          "recovered": now - 8 * DAY, "drained": now - 7 * DAY, "down_seconds": DAY,
          "drain_seconds": DAY, "delivered": 77, "marks": []}]}
@@ -464,7 +465,7 @@ def test_a_domain(chrome, n):
         wait_for(lambda: chrome.run(rects % "down") == 2, 10, "outages as a timeline")
         assert chrome.run(rects % "draining") == 1, "and the flush behind one"
         events = plain(chrome.text(".part-events"))
-        for part in ("1 d ago went down: refused", "told: pager (trigger)",
+        for part in ("1 d ago went down: refused", "told: pager (trigger)", "23 h ago failed again",
                      "7 d ago queue is flushed: 77 delivered", "8 d ago is back after 1 d"):
             assert part in events, events
         assert color(chrome, ".part-figures .bad") == RED["light"], "expiry is near"
