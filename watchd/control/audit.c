@@ -22,8 +22,7 @@ audit_is_due(const struct call *c)
 
 	if (content_is_asked(c))
 		return true;
-	if ((control_verbs[c->verb].fields & FIELD_ACTS) == 0 ||
-	    (c->fields & FIELD_DRY_RUN) != 0)
+	if ((control_verbs[c->verb].fields & FIELD_ACTS) == 0 || call_is_dry(c))
 		return false;
 	/* without arguments these only list */
 	if (c->verb == VERB_silence)

@@ -157,6 +157,12 @@ call_relay(const struct call *c)
 	return c->ctl->relay;
 }
 
+bool
+call_is_dry(const struct call *c)
+{
+	return (c->fields & FIELD_DRY_RUN) != 0;
+}
+
 const struct control_ops *
 call_ops(const struct call *c)
 {

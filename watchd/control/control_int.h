@@ -68,6 +68,7 @@ struct call *call_find(uint64_t id); /* NULL: it is gone */
 struct loop *control_loop(const struct control *);
 const struct control_cluster_ops *control_cluster(const struct control *);
 const struct relay *call_relay(const struct call *);
+bool call_is_dry(const struct call *); /* it is only to be counted */
 const struct control_ops *call_ops(const struct call *);
 struct happened;
 struct happened *call_happened(const struct call *);

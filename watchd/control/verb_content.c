@@ -122,15 +122,6 @@ export_free(void *work)
 	mem_free(&w);
 }
 
-static void
-text_or_null(cJSON *o, const char *key, const char *text)
-{
-	if (text != NULL)
-		json_text(o, key, text);
-	else
-		json_null(o, key);
-}
-
 /* The fields and names of mxwatch-salvage(8), but for "body", which comes
  * last. */
 static cJSON *
@@ -153,7 +144,7 @@ envelope_of(const struct msg_view *v)
 		json_text(r, "address", v->rcpts[i].mailbox);
 		json_text(r, "state", v->rcpts[i].state);
 		json_text(r, "reply", v->rcpts[i].reply);
-		text_or_null(r, "orcpt", v->rcpts[i].orcpt);
+		json_text_or_null(r, "orcpt", v->rcpts[i].orcpt);
 		json_num(r, "notify", v->rcpts[i].notify);
 	}
 	for (size_t i = 0; i < MX_COUNT(times); i++)
@@ -167,8 +158,8 @@ envelope_of(const struct msg_view *v)
 	json_num(o, "size", (double)v->size);
 	json_text(o, "helo", v->helo);
 	json_text(o, "client", v->client);
-	text_or_null(o, "envid", v->envid);
-	text_or_null(o, "ret", v->ret);
+	json_text_or_null(o, "envid", v->envid);
+	json_text_or_null(o, "ret", v->ret);
 	json_bool(o, "8bit", v->body8);
 	json_bool(o, "smtputf8", v->utf8);
 	json_bool(o, "held", v->state == MSG_HELD);

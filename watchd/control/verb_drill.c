@@ -28,15 +28,6 @@ drill_ops(const struct call *c)
 }
 
 static void
-text_or_null(cJSON *o, const char *key, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_text(o, key, text);
-	else
-		json_null(o, key);
-}
-
-static void
 add_reply(cJSON *o, const struct drill_step *s)
 {
 	if (s->code != 0)
@@ -59,11 +50,11 @@ add_intake(struct call *c, cJSON *o, const struct drill_step *s)
 	    v.recipient[0] != '\0')
 		call_ops(c)->rcpt(call_ops(c)->arg, v.recipient, reply,
 		    sizeof(reply), &rule);
-	text_or_null(o, "recipient", v.recipient);
-	text_or_null(o, "rule", buf_str(&rule));
+	json_text_or_null(o, "recipient", v.recipient);
+	json_text_or_null(o, "rule", buf_str(&rule));
 	buf_fini(&rule);
 	json_text(o, "listener", s->addr);
-	text_or_null(o, "tls", s->tls);
+	json_text_or_null(o, "tls", s->tls);
 	add_reply(o, s);
 }
 
@@ -82,10 +73,10 @@ add_spool(cJSON *o, const struct drill_step *s)
 static void
 add_delivery(cJSON *o, const struct drill_step *s)
 {
-	text_or_null(o, "host", s->host);
-	text_or_null(o, "address", s->addr);
-	text_or_null(o, "tls", s->tls);
-	text_or_null(o, "tls_by", s->tls_by);
+	json_text_or_null(o, "host", s->host);
+	json_text_or_null(o, "address", s->addr);
+	json_text_or_null(o, "tls", s->tls);
+	json_text_or_null(o, "tls_by", s->tls_by);
 	add_reply(o, s);
 }
 

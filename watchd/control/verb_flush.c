@@ -121,7 +121,7 @@ static void
 flush_one(struct call *c, void *arg, const char *name)
 {
 	const struct relay *r = call_relay(c);
-	bool dry = (c->fields & FIELD_DRY_RUN) != 0;
+	bool dry = call_is_dry(c);
 	struct follow *f = arg;
 	struct relay_flush rf = { .eta_ms = -1 };
 	struct follow_domain *d;

@@ -206,15 +206,6 @@ add_names(cJSON *o, const char *key, const struct strlist *list,
 }
 
 static void
-add_or_null(cJSON *o, const char *key, const char *text)
-{
-	if (*text != '\0')
-		json_text(o, key, text);
-	else
-		json_null(o, key);
-}
-
-static void
 send_window(const struct control_maintenance *m, void *arg)
 {
 	cJSON *o = json_object();
@@ -223,8 +214,8 @@ send_window(const struct control_maintenance *m, void *arg)
 		json_num(o, "id", (double)m->id);
 	else
 		json_null(o, "id");
-	add_or_null(o, "name", m->name);
-	add_or_null(o, "every", m->every);
+	json_text_or_null(o, "name", m->name);
+	json_text_or_null(o, "every", m->every);
 	add_names(o, "domains", m->domains, m->is_primary ? NULL : m->subject);
 	add_names(o, "primaries", m->primaries,
 	    m->is_primary ? m->subject : NULL);

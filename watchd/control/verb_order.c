@@ -42,12 +42,6 @@ order_free(void *work)
 	mem_free(&w);
 }
 
-static bool
-is_dry(const struct call *c)
-{
-	return (c->fields & FIELD_DRY_RUN) != 0;
-}
-
 /* ---- the end */
 
 static void
@@ -66,13 +60,13 @@ order_end(struct call *c)
 	const struct order_walk *w = c->work;
 	cJSON *more = json_object();
 
-	if (is_dry(c))
+	if (call_is_dry(c))
 		json_bool(more, "dry_run", true);
 	json_num(more, "messages", (double)w->sum.done);
 	json_num(more, "selected", w->selected);
 	json_num(more, "in_hand", (double)w->sum.in_hand);
 	json_num(more, "bytes", (double)w->sum.bytes);
-	if (is_dry(c)) {
+	if (call_is_dry(c)) {
 		json_time_ms(more, "oldest", w->oldest_ms);
 		add_ids(more, w);
 	}
@@ -141,10 +135,10 @@ take_one(struct call *c, const struct msg_view *v)
 {
 	struct order_walk *w = c->work;
 
-	if (!is_dry(c) && order_one(c, v->id, false, &w->sum) < 0)
+	if (!call_is_dry(c) && order_one(c, v->id, false, &w->sum) < 0)
 		return; /* it has left the queue */
 	w->selected++;
-	if (is_dry(c)) {
+	if (call_is_dry(c)) {
 		w->sum.done++;
 		w->sum.bytes += v->size;
 	}
@@ -263,7 +257,7 @@ one(struct call *c)
 static void
 order(struct call *c)
 {
-	if ((c->fields & FIELD_ID) != 0 && !is_dry(c))
+	if ((c->fields & FIELD_ID) != 0 && !call_is_dry(c))
 		one(c);
 	else
 		walk(c);
@@ -289,7 +283,7 @@ set_hold(struct call *c, bool hold)
 	cJSON *more;
 
 	if ((c->fields & FIELD_DOMAIN) == 0 || select_is_given(c) ||
-	    is_dry(c)) {
+	    call_is_dry(c)) {
 		order(c);
 		return;
 	}
@@ -337,7 +331,7 @@ extend_domain(struct call *c, void *arg, const char *domain)
 		return;
 	r->domain(r->self, domain, &rd);
 	if (rd.theirs || relay_domain_messages(&rd) == 0 ||
-	    (!is_dry(c) && r->extend(r->self, domain, c->add_ms) < 0))
+	    (!call_is_dry(c) && r->extend(r->self, domain, c->add_ms) < 0))
 		return;
 	w->domains++;
 	w->sum.done += relay_domain_messages(&rd);

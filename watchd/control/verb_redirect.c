@@ -133,9 +133,7 @@ on_ordered(void *ticket, int rc, const struct control_redirected *said)
 	}
 	r = c->work;
 	send_doubts(c, said->doubts);
-	event = (c->fields & FIELD_DRY_RUN) != 0 ? "dry_run" :
-	    r != NULL				 ? "begin" :
-						   "end";
+	event = call_is_dry(c) ? "dry_run" : r != NULL ? "begin" : "end";
 	more = json_object();
 	json_text(more, "event", event);
 	json_text(more, "domain", c->domain);
@@ -172,8 +170,7 @@ order(struct call *c)
 	(void)strlcpy(r->reason, reason, sizeof(r->reason));
 	c->work = r;
 	c->work_free = work_free;
-	ops->order(ops->arg, r, (c->fields & FIELD_DRY_RUN) != 0, on_ordered,
-	    call_ticket(c));
+	ops->order(ops->arg, r, call_is_dry(c), on_ordered, call_ticket(c));
 }
 
 static void
@@ -189,8 +186,8 @@ end(struct call *c)
 		return;
 	}
 	audit_about(c, c->domain);
-	ops->end(ops->arg, c->domain, (c->fields & FIELD_DRY_RUN) != 0,
-	    on_ordered, call_ticket(c));
+	ops->end(ops->arg, c->domain, call_is_dry(c), on_ordered,
+	    call_ticket(c));
 }
 
 static void

@@ -34,12 +34,6 @@ walk_free(void *work)
 }
 
 static bool
-is_dry(const struct call *c)
-{
-	return (c->fields & FIELD_DRY_RUN) != 0;
-}
-
-static bool
 has_address(const struct msg_view *v, const char *address)
 {
 	bool found = strcasecmp(v->sender, address) == 0;
@@ -64,7 +58,7 @@ act(struct call *c, const struct msg_view *v)
 	struct vault_walk *w = c->work;
 	int rc = 0;
 
-	if (c->verb == VERB_replay && is_dry(c))
+	if (c->verb == VERB_replay && call_is_dry(c))
 		rc = v->replayed && (c->fields & FIELD_AGAIN) == 0 ? -MX_EBUSY :
 								     0;
 	else if (c->verb == VERB_replay)
@@ -109,7 +103,7 @@ replay_end(struct call *c)
 	const struct vault_walk *w = c->work;
 	cJSON *more = json_object();
 
-	if (is_dry(c))
+	if (call_is_dry(c))
 		json_bool(more, "dry_run", true);
 	json_num(more, "messages", w->messages);
 	json_num(more, "bytes", w->bytes);

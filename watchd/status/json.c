@@ -80,6 +80,15 @@ json_text(cJSON *o, const char *key, const char *text)
 }
 
 void
+json_text_or_null(cJSON *o, const char *key, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		json_text(o, key, text);
+	else
+		json_null(o, key);
+}
+
+void
 json_say(cJSON *array, const char *fmt, ...)
 {
 	char text[1024], *clean;

@@ -21,6 +21,8 @@ void json_bool(cJSON *, const char *key, bool);
 void json_null(cJSON *, const char *key);
 /* Text, also of peers: through json_clean(). NULL is "". */
 void json_text(cJSON *, const char *key, const char *);
+/* The same, null for NULL and "". */
+void json_text_or_null(cJSON *, const char *key, const char *);
 void json_say(cJSON *array, const char *fmt, ...) MX_PRINTF(2, 3);
 /* Unix seconds, null for 0. */
 void json_time(cJSON *, const char *key, int64_t wall);

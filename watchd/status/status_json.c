@@ -66,10 +66,8 @@ add_breaker(cJSON *o, const struct snap_domain *d)
 	j = json_member(o, "breaker");
 	json_time(j, "since", d->breaker_since);
 	json_text(j, "reply", d->breaker_reply);
-	if (d->breaker_domains > 0)
-		json_text(j, "primary", d->breaker_primary);
-	else
-		json_null(j, "primary");
+	json_text_or_null(j, "primary",
+	    d->breaker_domains > 0 ? d->breaker_primary : NULL);
 	json_num(j, "domains", d->breaker_domains > 0 ? d->breaker_domains : 1);
 	json_bool(j, "follows", d->breaker_follows);
 	json_num(j, "trials", d->breaker_trials);
@@ -366,10 +364,7 @@ status_json_primary(const struct snap_primary *p)
 		if (phases[i].phase == p->failed_phase)
 			failed = phases[i].name;
 	}
-	if (failed != NULL)
-		json_text(o, "failed_phase", failed);
-	else
-		json_null(o, "failed_phase");
+	json_text_or_null(o, "failed_phase", failed);
 	json_num(o, "code", p->code);
 	json_text(o, "text", p->text);
 	json_num(o, "probes", (double)p->probes);
@@ -377,10 +372,7 @@ status_json_primary(const struct snap_primary *p)
 	json_time(o, "last_run", p->last_run);
 	json_time(o, "last_success", p->last_success);
 	json_time(o, "cert_not_after", p->cert_not_after);
-	if (p->tls_by != NULL)
-		json_text(o, "tls_by", p->tls_by);
-	else
-		json_null(o, "tls_by");
+	json_text_or_null(o, "tls_by", p->tls_by);
 	json_text(o, "tls_why", p->tls_why);
 	add_asked(o, p);
 	return o;

@@ -51,10 +51,10 @@ add_phases(cJSON *o, const struct snap_server *v)
 		if (i != SMTP_PHASE_DATA && i != SMTP_PHASE_EOD)
 			json_num(t, smtp_phase_name((enum smtp_phase)i),
 			    v->phase_seconds[i]);
-	if (v->failed_phase != SMTP_PHASE_NONE)
-		json_text(o, "failed_phase", smtp_phase_name(v->failed_phase));
-	else
-		json_null(o, "failed_phase");
+	json_text_or_null(o, "failed_phase",
+	    v->failed_phase != SMTP_PHASE_NONE ?
+		smtp_phase_name(v->failed_phase) :
+		NULL);
 }
 
 static void
